@@ -1,0 +1,72 @@
+# make course   run the lessons (PROFILE=ci|smol|colab_t4|gpu, ONLY="00 06", FORCE=1)  → build/<profile>/index.html
+# make test     run every test, the notebooks included
+# make lab      open JupyterLab            make render   execute the committed outputs again (ONLY=…)
+# make bench    the training path timed    make readme   fill the generated tables of README.md
+# make samples  the data of the course     make tiny     train the embedded model again
+# make clean    remove build/
+#
+# Each target makes .venv by itself, and again only when requirements.txt has changed.
+# PYTHON=python3.12 chooses the interpreter. Without an NVIDIA GPU under Linux
+#   TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# saves gigabytes of CUDA libraries. Windows or no make: "Install by hand" in README.md.
+
+PYTHON ?= python3
+PROFILE ?= ci
+ONLY ?=
+FORCE ?=
+TORCH_INDEX ?=
+
+PY := .venv/bin/python
+STAMP := .venv/requirements.installed
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+
+export PYTHONUTF8 := 1
+
+.PHONY: help course test lab render bench readme samples tiny clean venv
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n '1,13s/^# \{0,1\}//p' Makefile
+
+# The stamp is a copy of requirements.txt: its text decides, not its date, which every checkout changes.
+venv:
+	@if ! cmp -s requirements.txt $(STAMP) || ! $(PY) -c '' 2>/dev/null; then \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "The course needs Python 3.11 or newer; try: make PYTHON=python3.12 …"; exit 1; }; \
+	  $(PYTHON) -m venv .venv \
+	    || { echo "No venv: install it (Debian and Ubuntu: apt-get install python3-venv) and try again."; exit 1; }; \
+	  echo "Installing the pinned requirements into .venv (once; some minutes) …"; \
+	  torch=$$(sed -n 's/^\(torch==[^ #]*\).*/\1/p' requirements.txt) && \
+	  $(PIP) $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") "$$torch" && \
+	  $(PIP) -r requirements.txt && \
+	  cp requirements.txt $(STAMP).new && mv $(STAMP).new $(STAMP) && echo "Ready." \
+	    || { echo "The installation stopped (the lines above say why); the next make begins it again."; exit 1; }; \
+	fi
+
+course: venv
+	@$(PY) -m tools.course --profile "$(PROFILE)" --only "$(ONLY)" $(if $(FORCE),--force)
+
+test: venv
+	@$(PY) -m tests.run_all
+
+lab: venv
+	@$(PY) -m jupyterlab --notebook-dir=.
+
+render: venv
+	@$(PY) -m tools.render --only "$(ONLY)"
+	@$(PY) -m tools.build_readme
+
+bench: venv
+	@$(PY) benchmarks/sft_speed.py
+
+readme: venv
+	@$(PY) -m tools.build_readme
+
+samples: venv
+	@$(PY) tools/build_clinic.py
+
+tiny: venv
+	@$(PY) tools/train_tiny.py
+
+clean:
+	rm -rf build
