@@ -57,7 +57,8 @@ render: venv
 	@$(PY) -m tools.build_readme
 
 bench: venv
-	@$(PY) benchmarks/sft_speed.py
+	@$(PY) benchmarks/sft_speed.py --model tiny
+	@$(PY) benchmarks/sft_speed.py --model smol
 
 readme: venv
 	@$(PY) -m tools.build_readme
@@ -66,7 +67,7 @@ samples: venv
 	@$(PY) tools/build_clinic.py
 
 tiny: venv
-	@$(PY) tools/train_tiny.py
+	@$(PY) -m tools.train_tiny
 
 clean:
 	rm -rf build

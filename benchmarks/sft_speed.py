@@ -107,9 +107,26 @@ def rows_of_mixed_length(tokenizer, count: int) -> list[dict]:
     return train.tokenize(rows, tokenizer)
 
 
+def write_table() -> None:
+    """Fill the table in README.md from all stored results."""
+    lines = ["| model | machine | date | raw loop | course | trl | trl defaults | tokens/s on mixed lengths, "
+             "course / trl defaults |", "|---|---|---|---:|---:|---:|---:|---:|"]
+    for file in sorted((HERE / "results").glob("sft_speed_*.json")):
+        r = json.loads(file.read_text(encoding="utf-8"))
+        seconds = statistics.median(r["seconds_per_step"]["raw loop"])
+        ratios = [f"{r['ratio_to_raw_loop'][k]:.2f}×" for k in ("course", "trl", "trl defaults")]
+        lines.append(f"| {r['model']} | {r['hardware']} | {r['date']} | 1 ({seconds:.2f} s a step) | {' | '.join(ratios)} | "
+                     f"{r['tokens_per_second_course_over_trl_defaults']:.2f}× |")
+    readme = HERE / "README.md"
+    before, rest = readme.read_text(encoding="utf-8").split("<!-- results: sft_speed -->")
+    after = rest.split("<!-- /results -->")[1]
+    table = "\n".join(lines)
+    data.write_text(readme, f"{before}<!-- results: sft_speed -->\n{table}\n<!-- /results -->{after}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--model", default="smol")
+    parser.add_argument("--model", default="smol", help="tiny, smol, a Hub id or a folder")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--batch-size", type=int, default=8)
@@ -142,6 +159,7 @@ def main() -> None:
         "tokens_per_second_course_over_trl_defaults": round(rate["course"] / rate["trl defaults"], 3),
     }
     results.write_json(HERE / "results" / f"sft_speed_{options.model}.json", record)
+    write_table()
     print(json.dumps({k: record[k] for k in ("ratio_to_raw_loop", "tokens_per_second_course_over_trl_defaults")}))
 
 

@@ -9,3 +9,16 @@
     results    what a notebook records: headline, scores, claim verdicts
     machine    what this computer can do, and which profile fits it
 """
+
+import logging
+import os
+import warnings
+
+# read by the libraries when they are imported, so set here, before any of them: nothing about your runs leaves
+# your machine, and routine notes stay out of the lessons
+for _name in ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "WANDB_DISABLED", "TRL_EXPERIMENTAL_SILENCE"):
+    os.environ.setdefault(_name, "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # its note on missing CPU kernels is harmless
+for _note in (".*IProgress not found.*", ".*gradient_checkpointing` is deprecated.*"):
+    warnings.filterwarnings("ignore", message=_note)

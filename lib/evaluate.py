@@ -93,9 +93,14 @@ def difference(hits_a, hits_b, seed: int = 0, draws: int = 2000) -> Score:
     return Score(float(gap.mean()), float(low), float(high), len(gap))
 
 
-def task(model, tokenizer, rows, max_new_tokens: int = 96) -> tuple[Score, list[str]]:
+def answer_limit(tokenizer, rows) -> int:
+    """Tokens of the longest right answer and a few more: a longer one cannot be an exact match."""
+    return 8 + max(len(tokenizer(data.target(r), add_special_tokens=False)["input_ids"]) for r in rows)
+
+
+def task(model, tokenizer, rows) -> tuple[Score, list[str]]:
     """Exact match of greedy answers on chat rows → (Score, the answers)."""
-    answers = answer(model, tokenizer, [data.question(r) for r in rows], max_new_tokens)
+    answers = answer(model, tokenizer, [data.question(r) for r in rows], answer_limit(tokenizer, rows))
     return interval(exact_match(answers, [data.target(r) for r in rows])), answers
 
 

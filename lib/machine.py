@@ -3,7 +3,6 @@
 import importlib.metadata
 import platform
 import shutil
-import sys
 from dataclasses import dataclass
 
 import psutil
@@ -62,7 +61,7 @@ def suggest_profile(m: Machine) -> tuple[str, str]:
 def problems(m: Machine) -> list[str]:
     """What would make a lesson fail, each with its remedy; an empty list is good news."""
     found = []
-    if sys.version_info < (3, 11):
+    if tuple(int(part) for part in m.python.split(".")[:2]) < (3, 11):
         found.append(f"Python {m.python} is too old: install 3.11 or newer.")
     if m.free_ram_gib < 2:
         found.append(f"only {m.free_ram_gib:.1f} GiB RAM are free: close programs; the tiny model needs 2.")

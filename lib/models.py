@@ -47,7 +47,7 @@ def load(name: str, dtype=None, device: str | None = None):
         model = AutoModelForCausalLM.from_pretrained(
             source, dtype=dtype, use_safetensors=True, trust_remote_code=False
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a folder without tokenizer files
         raise ModelUnavailable(_why_not(name, error)) from error
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token  # safe here: lib.train labels EOS by position, not by id

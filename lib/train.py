@@ -7,19 +7,11 @@ positions only, where TRL 1.16 scores every position against the whole vocabular
 
 import contextlib
 import logging
-import os
 import tempfile
 import time
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
-
-# set before the trainers are imported: nothing about your runs leaves your machine
-for _name, _value in {"HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1", "WANDB_DISABLED": "true",
-                      "TOKENIZERS_PARALLELISM": "false", "TRL_EXPERIMENTAL_SILENCE": "1"}.items():
-    os.environ.setdefault(_name, _value)
-
-logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # its note on missing CPU kernels is harmless
 
 import torch
 import transformers
@@ -78,8 +70,10 @@ def tokenize_chat(messages: list[dict], tokenizer) -> tuple[list[int], list[int]
     for i, message in enumerate(messages):
         if message["role"] != "assistant":
             continue
-        start, end = len(render(messages[:i], prompt=True)), len(render(messages[: i + 1]))
-        if ids[:end] != render(messages[: i + 1]):
+        start = len(render(messages[:i], prompt=True))
+        until_here = ids if i == len(messages) - 1 else render(messages[: i + 1])
+        end = len(until_here)
+        if ids[:end] != until_here:
             raise ValueError("this chat template renders earlier turns differently when more turns follow, so "
                              "answers can't be located by prefix. Train on one answer per row instead.")
         while end > start and ids[end - 1] not in _turn_ends(tokenizer):
@@ -95,9 +89,9 @@ def tokenize_chat(messages: list[dict], tokenizer) -> tuple[list[int], list[int]
 
 def _turn_ends(tokenizer) -> set[int]:
     # Gemma ends turns with <end_of_turn> while its eos_token is <eos>; Llama 3 with <|eot_id|>
-    names = ("<|im_end|>", "<end_of_turn>", "<turn|>", "<|eot_id|>")
-    ends = {tokenizer.convert_tokens_to_ids(name) for name in names} & set(tokenizer.get_vocab().values())
-    return (ends - {tokenizer.unk_token_id}) | {tokenizer.eos_token_id}
+    names = ["<|im_end|>", "<end_of_turn>", "<turn|>", "<|eot_id|>"]
+    unknown = {None, tokenizer.unk_token_id}
+    return {i for i in tokenizer.convert_tokens_to_ids(names) if i not in unknown} | {tokenizer.eos_token_id}
 
 
 def label_table(messages: list[dict], tokenizer) -> list[tuple[str, bool]]:
@@ -170,7 +164,8 @@ def sft(model, tokenizer, rows, *, steps: int, learning_rate: float, batch_size:
             output_dir, max_steps=steps, learning_rate=learning_rate, per_device_train_batch_size=batch_size,
             per_device_eval_batch_size=32, seed=seed, data_seed=seed, gradient_checkpointing=gradient_checkpointing,
             eval_strategy="steps" if held_out and eval_every else "no", eval_steps=eval_every or None,
-            save_strategy="steps" if save_every else "no", save_steps=save_every or 500, save_total_limit=1)
+            save_strategy="steps" if save_every else "no", save_steps=save_every or 500, save_total_limit=1,
+            logging_steps=max(1, min(5, steps // 20)))
         watcher = _Watcher(on_step)
         trainer = LabelledTokensTrainer(model=model, args=settings, train_dataset=examples, eval_dataset=held_out,
                                         processing_class=tokenizer, peft_config=lora, callbacks=[watcher])
@@ -203,7 +198,6 @@ def newest_checkpoint(output_dir) -> str | None:
 
 def _quiet() -> None:
     """One line of progress belongs to the lesson; the trainers' routine notes do not."""
-    for routine in (".*pin_memory.*", ".*gradient_checkpointing.* is deprecated.*"):
-        warnings.filterwarnings("ignore", message=routine)
+    warnings.filterwarnings("ignore", message=".*pin_memory.*")
     logging.getLogger("transformers.trainer").setLevel(logging.ERROR)
     transformers.logging.set_verbosity_error()
