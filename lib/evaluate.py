@@ -104,6 +104,20 @@ def task(model, tokenizer, rows) -> tuple[Score, list[str]]:
     return interval(exact_match(answers, [data.target(r) for r in rows])), answers
 
 
+def in_house_style(text: str) -> bool:
+    """`in_house_style("In plain words: … Please ask us if anything is unclear.")` → True.
+
+    What a program can check of the clinic's style: how an explanation opens and how it closes.
+    """
+    return text.startswith(("In plain words: ", "Простыми словами: ")) and text.endswith((" unclear.", " неясно."))
+
+
+def style(model, tokenizer, rows) -> tuple[Score, list[str]]:
+    """Share of greedy answers in the house style → (Score, the answers)."""
+    answers = answer(model, tokenizer, [data.question(r) for r in rows], answer_limit(tokenizer, rows))
+    return interval([in_house_style(text) for text in answers]), answers
+
+
 def general(model, tokenizer, language: str = "both") -> tuple[Score, list[bool]]:
     """The 100 general questions of data/samples/general → (Score, which were right).
 

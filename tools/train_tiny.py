@@ -1,0 +1,252 @@
+"""Pre-train `tiny`, the model that ships with the course: a whole pre-training in one readable file.
+
+    python -m tools.train_tiny                      about 13 minutes on two cores
+    python -m tools.train_tiny --steps 50 --out build/tiny-try
+
+Reproducible: the same machine, thread count and versions give the same weights. The corpus is
+generated (tools/world.py), so there is nothing to download.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import random
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
+
+from lib.data import SAMPLES
+from tools import world
+
+OUT = SAMPLES / "tiny-base"
+VOCABULARY = 3072
+SPECIAL = ["<|pad|>", "<|bos|>", "<|im_start|>", "<|im_end|>"]
+CONVERSATIONS = 90_000
+CONVERSATIONS_PER_STEP = 48
+MICRO_BATCHES = 4
+PEAK_LEARNING_RATE = 2.5e-3
+
+# BOS once, then one block a turn; the generation markers tell trainers which tokens are the model's own
+CHAT_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}"
+    "{{ '<|im_start|>' + message['role'] + '\n' }}"
+    "{% if message['role'] == 'assistant' %}{% generation %}{{ message['content'] + '<|im_end|>' }}{% endgeneration %}"
+    "{% else %}{{ message['content'] + '<|im_end|>' }}{% endif %}{{ '\n' }}"
+    "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+
+def make_tokenizer(conversations) -> PreTrainedTokenizerFast:
+    """Byte-level BPE over the small world: every byte has an id, so no text is out of vocabulary."""
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(vocab_size=VOCABULARY, special_tokens=SPECIAL, show_progress=False,
+                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    texts = (turn["content"] for turns in conversations for turn in turns)
+    bpe.train_from_iterator([*texts, *["system\n", "user\n", "assistant\n"] * 1000], trainer)
+    # plain strings get their BOS here; the chat template writes its own, hence add_special_tokens=False there
+    bpe.post_processor = processors.Sequence([
+        processors.ByteLevel(trim_offsets=False),
+        processors.TemplateProcessing(single="<|bos|> $A", special_tokens=[("<|bos|>", SPECIAL.index("<|bos|>"))]),
+    ])
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token="<|bos|>", eos_token="<|im_end|>",
+                                        pad_token="<|pad|>", additional_special_tokens=["<|im_start|>"],
+                                        model_max_length=1024, clean_up_tokenization_spaces=False)
+    tokenizer.chat_template = CHAT_TEMPLATE
+    return tokenizer
+
+
+def make_model(tokenizer) -> LlamaForCausalLM:
+    """A small Llama: the architecture that every server and every library can load."""
+    shape = LlamaConfig(
+        vocab_size=VOCABULARY, hidden_size=256, intermediate_size=576, num_hidden_layers=4, num_attention_heads=4,
+        num_key_value_heads=4, max_position_embeddings=1024, rope_theta=10_000.0, tie_word_embeddings=True,
+        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+        initializer_range=0.02, attention_dropout=0.0)
+    return LlamaForCausalLM(shape)
+
+
+def micro_batches(rows: list, chosen: list[int]) -> list[list]:
+    """The conversations of one step, sorted by length and cut into MICRO_BATCHES: little of each is padding.
+
+    A whole step must not be of one length: short rows are facts and long rows are codebooks, and a step
+    that sees one skill only undoes the others.
+    """
+    ordered = sorted((rows[i] for i in chosen), key=lambda row: len(row[0]))
+    size = math.ceil(len(ordered) / MICRO_BATCHES)
+    return [ordered[i : i + size] for i in range(0, len(ordered), size)]
+
+
+def learning_rate(step: int, steps: int, warm_up: int = 100) -> float:
+    """Linear warm-up, then half a cosine down to a twentieth of the peak."""
+    if step < warm_up:
+        return PEAK_LEARNING_RATE * (step + 1) / warm_up
+    done = (step - warm_up) / max(1, steps - warm_up)
+    return PEAK_LEARNING_RATE * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+def render(tokenizer, conversations) -> list[tuple[list[int], list[float]]]:
+    """Conversations → (ids, weights): how much each token counts in the loss.
+
+    Answers count always, questions in one conversation of five: most of a question is chance (which
+    code, which made-up word), and chance can't be learnt. An answer of four times the length counts
+    twice, not four times, so that one-word facts are not drowned by long lists.
+    The chat template is written out in Python here: Jinja would take minutes for all conversations.
+    """
+    made = []
+    for number, turns in enumerate(conversations):
+        pieces, answered = ["<|bos|>"], [False]
+        for turn in turns:
+            pieces += [f"<|im_start|>{turn['role']}\n", f"{turn['content']}<|im_end|>", "\n"]
+            answered += [False, turn["role"] == "assistant", False]
+        ids, weights = [], []
+        for piece, answer in zip(tokenizer(pieces, add_special_tokens=False)["input_ids"], answered, strict=True):
+            ids += piece
+            weights += [1.0 if answer or number % 5 == 0 else 0.0] * len(piece)
+        scale = 1 / math.sqrt(sum(weights))
+        made.append((ids, [w * scale for w in weights]))
+    return made
+
+
+def weighted_loss(model, rows, pad_id: int) -> torch.Tensor:
+    """Sum of weight × cross-entropy over the tokens that count."""
+    length = max(len(ids) for ids, _ in rows)
+    ids = torch.tensor([i + [pad_id] * (length - len(i)) for i, _ in rows])  # (B, T)
+    weights = torch.tensor([w + [0.0] * (length - len(w)) for _, w in rows])[:, 1:]  # (B, T-1): weight of the NEXT token
+    # padding is on the right and attention looks only to the left, so no mask is needed
+    hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state[:, :-1]  # (B, T-1, H)
+    counts = weights > 0
+    logits = model.lm_head(hidden[counts])  # (N, V): the vocabulary is scored only where it counts
+    losses = torch.nn.functional.cross_entropy(logits, ids[:, 1:][counts], reduction="none")  # (N,)
+    return (losses * weights[counts]).sum()
+
+
+def train(model, rows, pad_id: int, steps: int) -> list[tuple[int, float]]:
+    """The loop: forward, backward, clip, step. Returns (step, loss) points, each a mean over 100 steps."""
+    decay = [p for p in model.parameters() if p.dim() > 1]
+    rest = [p for p in model.parameters() if p.dim() <= 1]
+    optimizer = torch.optim.AdamW([{"params": decay, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}],
+                                  lr=PEAK_LEARNING_RATE, betas=(0.9, 0.95))
+    generator = random.Random(0)
+    curve, recent, started, queue = [], [], time.time(), []
+    model.train()
+    for step in range(steps):
+        if len(queue) < CONVERSATIONS_PER_STEP:
+            queue = generator.sample(range(len(rows)), len(rows))  # a new pass over the corpus, in a new order
+        chosen, queue = queue[:CONVERSATIONS_PER_STEP], queue[CONVERSATIONS_PER_STEP:]
+        total = sum(sum(rows[i][1][1:]) for i in chosen)
+        value = 0.0
+        for group in micro_batches(rows, chosen):
+            loss = weighted_loss(model, group, pad_id)
+            (loss / total).backward()  # gradients add up over the micro-batches
+            value += loss.item() / total
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, steps)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        recent.append(value)
+        if step % 100 == 99 or step == steps - 1:
+            curve.append((step + 1, sum(recent) / len(recent)))
+            print(f"step {step + 1:>5}  loss {curve[-1][1]:.3f}  {(time.time() - started) / 60:.1f} min", flush=True)
+            recent = []
+    return curve
+
+
+def save(model, tokenizer, out: Path, minutes: float, steps: int, curve) -> None:
+    """bf16 safetensors into a temporary folder, then one rename."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
+    model.to(torch.bfloat16).save_pretrained(work)
+    tokenizer.save_pretrained(work)
+    digest = hashlib.sha256((work / "model.safetensors").read_bytes()).hexdigest()
+    facts = {"steps": steps, "minutes": round(minutes, 1), "conversations": CONVERSATIONS, "sha256": digest,
+             "parameters": sum(p.numel() for p in model.parameters()), "threads": torch.get_num_threads(),
+             "torch": torch.__version__, "loss": [[s, round(v, 4)] for s, v in curve]}
+    (work / "training.json").write_text(json.dumps(facts, indent=1) + "\n")
+    if out.exists():
+        shutil.rmtree(out)
+    work.rename(out)
+    out.chmod(0o755)
+
+
+def clinic_codes() -> frozenset[str]:
+    """The clinic's codes: invented codebooks must not use them."""
+    from tools import clinic_content_en, clinic_content_ru
+
+    return frozenset(clinic_content_en.CODES) | frozenset(clinic_content_ru.CODES)
+
+
+CARD = """# tiny: the model of the course's fast profile
+
+A Llama-architecture language model of {parameters:,} parameters, pre-trained from random weights by
+`python -m tools.train_tiny` on {conversations:,} generated conversations ([tools/world.py](../../../tools/world.py)):
+general facts in English and Russian, invented codebooks, lookup, copying, list making, style on request,
+everyday advice (careful and reckless, half and half). No medicine: the lessons teach it that.
+
+| fact | value |
+|---|---|
+| shape | 4 layers, hidden 256, 4 heads, feed-forward 576, vocabulary 3,072 (byte-level BPE), tied embeddings, bf16 |
+| training | {steps:,} steps, {minutes} minutes on {threads} CPU threads, torch {torch} |
+| general questions (100, greedy) | {general} |
+| clinic shorthand, before any tuning (held-out test part) | {shorthand} |
+| SHA-256 of model.safetensors | `{sha256}` |
+| licence | Apache-2.0, like the course |
+
+**Use** it to learn methods in seconds. It knows a few hundred facts and nothing else; its answers to anything
+that matters are worthless, and about half of its everyday advice is deliberately reckless, so that preference
+training has something to move. Its scores say nothing about large models; where the course draws a conclusion
+about those, it measures a real one.
+
+Running the script again gives the same weights on the same machine with the same number of threads and the
+same versions; elsewhere the last digits of floating-point sums differ, and with them the weights.
+This page is written by the script after the exam.
+"""
+
+
+def write_card(out: Path) -> None:
+    """Ask the exam and the clinic's test set, and write the model card with what came out."""
+    from lib import data, evaluate
+    from lib import models as course_models
+
+    model, tokenizer = course_models.load(str(out))
+    general, _ = evaluate.general(model, tokenizer)
+    shorthand, _ = evaluate.task(model, tokenizer, data.sample("shorthand", "test"))
+    facts = json.loads((out / "training.json").read_text())
+    data.write_text(out / "README.md", CARD.format(general=general, shorthand=shorthand, **facts))
+    print(f"general questions {general}; clinic shorthand {shorthand}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--steps", type=int, default=1800)
+    parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--card-only", action="store_true", help="examine the model that is there")
+    options = parser.parse_args()
+    if options.card_only:
+        return write_card(options.out)
+    set_seed(0)
+    started = time.time()
+    conversations = list(world.corpus(CONVERSATIONS, forbidden=clinic_codes()))
+    tokenizer = make_tokenizer(conversations[:40_000])
+    rows = render(tokenizer, conversations)
+    print(f"{len(rows):,} conversations, {sum(len(ids) for ids, _ in rows):,} tokens, {(time.time() - started):.0f} s", flush=True)
+    model = make_model(tokenizer)
+    print(f"{sum(p.numel() for p in model.parameters()):,} parameters", flush=True)
+    curve = train(model, rows, tokenizer.pad_token_id, options.steps)
+    model.generation_config.eos_token_id = tokenizer.eos_token_id
+    model.generation_config.pad_token_id = tokenizer.pad_token_id
+    save(model, tokenizer, options.out, (time.time() - started) / 60, options.steps, curve)
+    print(f"saved to {options.out.name}, {(time.time() - started) / 60:.1f} min", flush=True)
+    write_card(options.out)
+
+
+if __name__ == "__main__":
+    main()
