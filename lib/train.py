@@ -131,7 +131,7 @@ def config(output_dir, **settings) -> SFTConfig:
 
     `config("out", max_steps=100, learning_rate=1e-3)`. A CPU trains in the precision of the weights;
     TRL would switch bf16 autocast on. Gradient checkpointing is off unless asked for: it saves memory
-    and costs about a fifth of the speed.
+    and costs a second forward pass.
     """
     cuda = torch.cuda.is_available()
     bf16 = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
