@@ -118,7 +118,7 @@ def watch(work, period_s: float = 0.2) -> float:
             peak = max(peak, sum(_rss(p) for p in set(_children()) - before))
     except BaseException:
         _kill(set(_children()) - before)
-        thread.join(10)
+        thread.join(60)  # papermill saves the notebook once more; under load that has taken over ten seconds
         raise
     if failure:
         raise failure[0]
