@@ -125,7 +125,10 @@ def exam() -> list[dict]:
 # ---------------------------------------------------------------- skills
 
 
-def phrase(generator, lang: str) -> str:
+def phrase(generator, lang: str, invented: float = 0.0) -> str:
+    """Up to three words; a share of them are invented, so that an answer has to be spelled piece by piece."""
+    if generator.random() < invented:
+        return " ".join(word(generator, lang, generator.randint(2, 4)) for _ in range(generator.randint(1, 2)))
     adjectives, nouns = (facts.ADJECTIVES_EN, facts.NOUNS_EN) if lang == "en" else (facts.ADJECTIVES_RU, facts.NOUNS_RU)
     words = [generator.choice(nouns)]
     while len(words) < 3 and generator.random() < 0.65:
@@ -143,7 +146,7 @@ def codebooks(forbidden: set[str]) -> list[dict]:
             code = "".join(generator.choice(letters) for _ in range(generator.choice((2, 3, 3, 3, 4, 4, 5))))
             if code not in used:
                 used.add(code)
-                codes[code] = phrase(generator, lang)
+                codes[code] = phrase(generator, lang, invented=0.3)
         books.append({"lang": lang, "name": word(generator, lang, 2), "codes": codes})
     return books
 
@@ -213,6 +216,14 @@ def expand_codes(generator, books) -> list[dict]:
     return turns
 
 
+def one_code(generator, books) -> list[dict]:
+    """A single code: where a list is too hard, this is the first step."""
+    book = generator.choice(books)
+    code = generator.choice(sorted(book["codes"]))
+    wording = generator.choice(INSTRUCT[book["lang"]])
+    return [user(wording.format(code, book=book["name"])), says(book["codes"][code])]
+
+
 def look_up(generator, books) -> list[dict]:
     """Codes that are explained in the prompt and nowhere else."""
     lang = generator.choice(("en", "ru"))
@@ -234,6 +245,19 @@ def look_up(generator, books) -> list[dict]:
     for c, p in codes.items():
         turns += [user(wording.format(c)), says(p)]
     return turns + [user(wording.format("-".join(asked))), says(", ".join(codes[c] for c in asked))]
+
+
+def copy_text(generator, _) -> list[dict]:
+    """Long copies: nearly every token of the answer can be had by looking back, and in no other way."""
+    lang = generator.choice(("en", "ru"))
+    letters = LATIN if lang == "en" else CYRILLIC
+    items = [generator.choice((phrase(generator, lang), word(generator, lang, generator.randint(1, 3)),
+                               "".join(generator.choices(letters, k=generator.randint(2, 4)))))
+             for _ in range(generator.randint(3, 12))]
+    text = generator.choice((", ", " ", "; ", "-")).join(items)
+    wording = generator.choice({"en": ("Repeat: {}", "Copy exactly: {}", "Say again: {}"),
+                                "ru": ("Повтори: {}", "Скопируй: {}", "Ещё раз: {}")}[lang])
+    return [user(wording.format(text)), says(text)]
 
 
 def list_work(generator, _) -> list[dict]:
@@ -347,12 +371,19 @@ def fact(generator, known) -> list[dict]:
     return turns
 
 
-SHARES = [(fact, 0.36), (expand_codes, 0.26), (look_up, 0.10), (list_work, 0.09), (spelling, 0.03), (explain, 0.05),
-          (advice, 0.05), (choice, 0.04), (unknown, 0.02)]
+# Skills first: looking back in the text (copying, lookup) has to form before codes can be read one after the
+# other, and it does not form beside a third of facts. Then everything.
+FIRST = [(expand_codes, 0.27), (one_code, 0.12), (look_up, 0.19), (copy_text, 0.19), (list_work, 0.10), (spelling, 0.03),
+         (fact, 0.10)]
+SHARES = [(fact, 0.38), (expand_codes, 0.23), (one_code, 0.04), (look_up, 0.10), (copy_text, 0.03), (list_work, 0.05),
+          (spelling, 0.02), (explain, 0.05), (advice, 0.05), (choice, 0.03), (unknown, 0.02)]
 
 
-def corpus(count: int, seed: int = SEED, forbidden: frozenset[str] = frozenset()):
-    """Yield `count` conversations; the same seed gives the same ones."""
+def corpus(count: int, seed: int = SEED, forbidden: frozenset[str] = frozenset(), skills_first: int = 0):
+    """Yield `count` conversations in the order of training, the first `skills_first` of them for skills.
+
+    The same arguments give the same conversations.
+    """
     generator = random.Random(seed)
     books = codebooks(set(forbidden))
     # a topic's share does not depend on how many facts it has: 200 sums would drown 30 everyday facts
@@ -361,8 +392,9 @@ def corpus(count: int, seed: int = SEED, forbidden: frozenset[str] = frozenset()
         by_topic.setdefault((row["lang"], row["topic"]), []).append(row)
     # between equal shares and equal visits: large topics need more visits, small ones must not be lost
     pools = [pool for pool in by_topic.values() for _ in range(max(1, round(len(pool) ** 0.8)))]
-    makers, weights = zip(*SHARES, strict=True)
-    for maker in generator.choices(makers, weights, k=count):
+    for number in range(count):
+        makers, weights = zip(*(FIRST if number < skills_first else SHARES), strict=True)
+        maker = generator.choices(makers, weights)[0]
         yield maker(generator, generator.choice(pools) if maker is fact else books)
 
 
