@@ -17,7 +17,7 @@ from lib import checks, data, metric, models
 from lib.evaluate import Score
 
 NOTEBOOK = data.ROOT / "notebooks" / "00_start_here.ipynb"
-ADAPTER = data.SAMPLES / "adapters" / "style-tiny"
+ADAPTER = data.SAMPLES / "adapters" / "shorthand-tiny"
 HELD_OUT = data.SAMPLES / "style" / "test.jsonl"
 
 

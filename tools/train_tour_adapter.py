@@ -1,6 +1,6 @@
 """Train the small LoRA adapter that lesson 00 loads: `python -m tools.train_tour_adapter`.
 
-It teaches `tiny` the clinic's English house style. Train it again whenever the base changes:
+It teaches `tiny` to read the clinic's English shorthand. Train it again whenever the base changes:
 an adapter is a difference to one exact set of weights. The model card carries the base's sha256, and
 tests/test_lesson_00.py compares it. Lesson 06 explains every line of this.
 """
@@ -17,7 +17,7 @@ from peft import LoraConfig
 
 from lib import data, evaluate, models, train
 
-OUT = data.SAMPLES / "adapters" / "style-tiny"
+OUT = data.SAMPLES / "adapters" / "shorthand-tiny"
 MAX_BYTES = 700_000
 
 CARD = """\
@@ -27,20 +27,20 @@ library_name: peft
 license: apache-2.0
 language: en
 ---
-# style-tiny
+# shorthand-tiny
 
-A LoRA adapter for the course's embedded model `tiny`. With it the model answers in the house style of
-`data/samples/style`: how an explanation opens and closes. What it says in between is made up. Lesson 00 puts it on and takes it off again; lesson 06 trains such an adapter.
+A LoRA adapter for the course's embedded model `tiny`. With it the model reads the shorthand of
+`data/samples/shorthand`. Lesson 00 puts it on and takes it off again; lesson 06 trains such an adapter.
 
 **The clinic is synthetic. Nothing here is medical advice, and the adapter is good for nothing but teaching.**
 
 | | |
 |---|---|
 | Base | `tiny`, `model.safetensors` sha256 `{base_sha256}` |
-| Trained on | `data/samples/style/train.jsonl`, {rows:,} rows, language: {language} |
+| Trained on | `data/samples/shorthand/train.jsonl`, {rows:,} rows, language: {language} |
 | Recipe | LoRA r = {rank}, α = {alpha}, all linear layers; {steps} steps of {batch_size} rows; learning rate {learning_rate:g}, linear decay; seed {seed}; {seconds:.0f} s, CPU threads: {threads} |
 | Size | {numbers:,} numbers, {bytes:,} bytes (bf16 safetensors) |
-| Held-out terms, in style | {before} → {after}, `test.jsonl`, greedy |
+| Held-out notes, exact match | {before} → {after}, `test.jsonl`, greedy |
 | General questions | {general_before} → {general_after} |
 | Made by | `python -m tools.train_tour_adapter`, then read as committed |
 
@@ -55,9 +55,9 @@ def base_sha256() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--rank", type=int, default=16)
-    parser.add_argument("--learning-rate", type=float, default=2e-3)
+    parser.add_argument("--learning-rate", type=float, default=2.5e-3)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--language", choices=("en", "ru", "both"), default="en")
@@ -65,8 +65,8 @@ def main() -> None:
     options = parser.parse_args()
 
     model, tokenizer = models.load("tiny", device="cpu")
-    rows, test = (data.sample("style", part, options.language) for part in ("train", "test"))
-    before, _ = evaluate.style(model, tokenizer, test)
+    rows, test = (data.sample("shorthand", part, options.language) for part in ("train", "test"))
+    before, _ = evaluate.task(model, tokenizer, test)
     general_before, _ = evaluate.general(model, tokenizer)
 
     lora = LoraConfig(r=options.rank, lora_alpha=2 * options.rank, target_modules="all-linear", task_type="CAUSAL_LM")
@@ -76,7 +76,7 @@ def main() -> None:
     for parameter in trained.parameters():
         if parameter.requires_grad:  # what is scored is what is shipped: the bf16 values
             parameter.data = parameter.data.to(torch.bfloat16).float()
-    after, _ = evaluate.style(trained, tokenizer, test)
+    after, _ = evaluate.task(trained, tokenizer, test)
     general_after, _ = evaluate.general(trained, tokenizer)
 
     facts = dict(base_sha256=base_sha256(), language=options.language, rows=len(rows), rank=options.rank, alpha=2 * options.rank,
