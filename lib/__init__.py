@@ -8,6 +8,11 @@
     checks     the exercise checks
     results    what a notebook records: headline, scores, claim verdicts
     machine    what this computer can do, and which profile fits it
+    metric     the success metric of lesson 00 and its gate
+    formats    training data formats: detect, convert, say what is lost (chats, preferences, format_problems)
+    streams    the same for files of any size, line by line
+    mask       the loss mask as colours or plain text
+    memory     how much memory a training or a server needs (memory_shapes, memory_tracker, cards)
 """
 
 import logging

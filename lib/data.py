@@ -31,13 +31,13 @@ def read_jsonl(path, max_line_bytes: int = MAX_LINE_BYTES) -> list[dict]:
     rows = []
     with path.open("rb") as file:
         for number, raw in enumerate(iter(lambda: file.readline(max_line_bytes + 1), b""), start=1):
-            row = _parse_line(path, number, raw, max_line_bytes)
+            row = parse_line(path, number, raw, max_line_bytes)
             if row is not None:
                 rows.append(row)
     return rows
 
 
-def _parse_line(path: Path, number: int, raw: bytes, max_line_bytes: int) -> dict | None:
+def parse_line(path: Path, number: int, raw: bytes, max_line_bytes: int) -> dict | None:
     if number == 1 and raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise DataError(path, 1, "the file is UTF-16.", "Save it as UTF-8.")
     if number == 1 and raw[:3] == b"\xef\xbb\xbf":
