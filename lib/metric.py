@@ -168,7 +168,7 @@ def latencies_ms(model, tokenizer, rows) -> list[float]:
     times_ms = []
     for row in rows[:1] + rows:
         started = time.perf_counter()
-        evaluate.answer(model, tokenizer, [data.question(row)], max_new_tokens=96)
+        evaluate.answer(model, tokenizer, [data.question(row)], max_new_tokens=110)
         times_ms.append(1000 * (time.perf_counter() - started))
     return times_ms[1:]
 
