@@ -1,6 +1,6 @@
 """Pre-train `tiny`, the model that ships with the course: a whole pre-training in one readable file.
 
-    python -m tools.train_tiny                      about 20 minutes on two cores
+    python -m tools.train_tiny                      about 25 minutes on two cores
     python -m tools.train_tiny --steps 50 --out build/tiny-try
 
 Reproducible: the same machine, thread count and versions give the same weights. The corpus is
@@ -80,7 +80,7 @@ def make_model(tokenizer) -> LlamaForCausalLM:
         rope_parameters={"rope_type": "default", "rope_theta": ROPE_THETA}, tie_word_embeddings=True,
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
         initializer_range=0.02, attention_dropout=0.0)
-    # written-out attention: with bf16 autocast on a CPU it is a quarter faster here than the fused kernel
+    # written-out attention: with bf16 autocast on a CPU it is a fifth faster here than the fused kernel
     model = LlamaForCausalLM._from_config(shape, attn_implementation="eager")
     model.generation_config.eos_token_id = tokenizer.eos_token_id
     model.generation_config.pad_token_id = tokenizer.pad_token_id
@@ -93,7 +93,7 @@ def look_back(model, strength: float = 24.0) -> None:
 
     Copying, lookup and codes of several letters all stand on such heads (Olsson et al. 2022), and finding
     them from random weights is most of the work: on random repeated text copying was learnt in about 150 steps with heads set
-    like this and not within 250 without. Query bias q and key bias q, rotated by n places, give a score of
+    like this and, with rotation bases of 100 and 10,000, not within 250 without. Query bias q and key bias q, rotated by n places, give a score of
     `strength` at distance n before anything is learnt; only the fast rotations, so that neighbours score less.
     Training may change them.
     """
@@ -170,8 +170,8 @@ def weighted_loss(model, rows, pad_id: int) -> torch.Tensor:
 def optimizers(model) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of the layers, AdamW for the rest.
 
-    Muon (Jordan 2024) makes every update an orthogonal matrix. In a trial of 300 steps on copying tasks
-    its loss was 2.91 where AdamW alone had 3.34.
+    Muon (Jordan 2024) makes every update an orthogonal matrix. One trial each on random repeated text, 150 steps
+    at the same schedule: loss 5.67 with it, 6.05 with AdamW alone.
     """
     matrices = [p for name, p in model.named_parameters() if p.dim() == 2 and ".layers." in name]
     inside = set(map(id, matrices))

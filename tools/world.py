@@ -372,7 +372,7 @@ def fact(generator, known) -> list[dict]:
 
 
 # Skills first: looking back in the text (copying, lookup) has to form before codes can be read one after the
-# other, and it does not form beside a third of facts. Then everything.
+# other, and in a version that began with a third of facts it had not formed by the end. Then everything.
 FIRST = [(expand_codes, 0.27), (one_code, 0.12), (look_up, 0.19), (copy_text, 0.19), (list_work, 0.10), (spelling, 0.03),
          (fact, 0.10)]
 SHARES = [(fact, 0.38), (expand_codes, 0.23), (one_code, 0.04), (look_up, 0.10), (copy_text, 0.03), (list_work, 0.05),
