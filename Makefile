@@ -65,6 +65,7 @@ readme: venv
 
 samples: venv
 	@$(PY) tools/build_clinic.py
+	@$(PY) -m tools.build_formats
 
 tiny: venv
 	@$(PY) -m tools.train_tiny

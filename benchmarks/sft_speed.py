@@ -2,13 +2,15 @@
 
     python benchmarks/sft_speed.py --model smol --rounds 3
 
-Peers: a raw PyTorch + peft loop, TRL with the course's settings but its own loss, and TRL's defaults.
+Peers: a raw PyTorch + peft loop and TRL with its own loss, both in the course's precision and attention,
+and TRL's defaults.
 All variants see the same rows in the same order, in one process, one after another, for several
 rounds; the ratios of the medians count, the seconds only describe this machine.
 Writes benchmarks/results/sft_speed_<model>.json.
 """
 
 import argparse
+import contextlib
 import json
 import platform
 import statistics
@@ -50,22 +52,28 @@ def adapter() -> LoraConfig:
 
 
 def raw_loop(name: str, examples, batch_size: int, steps: int) -> list[float]:
-    """The peer: forward with labels, backward, AdamW; nothing else."""
+    """The peer: forward with labels, backward, AdamW; nothing else. Precision and attention are the course's."""
     set_seed(0)
     model, tokenizer = models.load(name, dtype=torch.float32, device="cpu")
     model = get_peft_model(model, adapter()).train()
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4)
     times = [time.perf_counter()]
-    for step in range(steps):
-        batch = examples[step * batch_size : (step + 1) * batch_size]
-        ids, mask, labels = evaluate.pad(batch, tokenizer.pad_token_id)
-        loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        times.append(time.perf_counter())
+    with train.attention_for(model, longest(examples)):
+        for step in range(steps):
+            batch = examples[step * batch_size : (step + 1) * batch_size]
+            ids, mask, labels = evaluate.pad(batch, tokenizer.pad_token_id)
+            with torch.autocast("cpu", torch.bfloat16, enabled=train.cpu_multiplies_bf16()):
+                loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_([p for p in model.parameters() if p.requires_grad], 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            times.append(time.perf_counter())
     return times
+
+
+def longest(examples) -> int:
+    return max(len(e["input_ids"]) for e in examples)
 
 
 def through_trl(name: str, examples, batch_size: int, steps: int, variant: str, sampling: str) -> list[float]:
@@ -84,7 +92,8 @@ def through_trl(name: str, examples, batch_size: int, steps: int, variant: str, 
         trainer_class = train.LabelledTokensTrainer if variant == "course" else SFTTrainer
         trainer = trainer_class(model=model, args=settings, train_dataset=Dataset.from_list(examples),
                                 processing_class=tokenizer, peft_config=adapter(), callbacks=[clock])
-        trainer.train()
+        with contextlib.nullcontext() if variant == "trl defaults" else train.attention_for(model, longest(examples)):
+            trainer.train()
     return clock.times
 
 
@@ -150,7 +159,7 @@ def main() -> None:
     rate = {k: statistics.median(v) for k, v in tokens_per_second.items()}
     record = {
         "date": time.strftime("%Y-%m-%d"), "hardware": machine.hardware(), "processor": platform.processor(),
-        "torch": torch.__version__, "threads": torch.get_num_threads(), "model": options.model,
+        "bf16": train.cpu_multiplies_bf16(), "torch": torch.__version__, "threads": torch.get_num_threads(), "model": options.model,
         "batch_size": options.batch_size, "steps": options.steps, "rounds": options.rounds,
         "tokens_per_row_equal": statistics.mean(len(e["input_ids"]) for e in equal),
         "tokens_per_row_mixed": [min(len(e["input_ids"]) for e in mixed), max(len(e["input_ids"]) for e in mixed)],

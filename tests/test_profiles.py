@@ -10,15 +10,10 @@ from tools import notebooks
 PROFILES = ("ci", "smol", "colab_t4", "gpu")
 
 
-def with_drafts(root) -> list:
-    """Drafts too: their parameters must fit on the day they are published."""
-    return [*notebooks.paths(root), *sorted((root / "notebooks" / "drafts").glob("[0-9][0-9]_*.ipynb"))]
-
-
 def mismatches(root, name: str) -> list[str]:
     """Why the profile does not fit; [] is good."""
     profile = yaml.safe_load((root / "profiles" / f"{name}.yaml").read_text(encoding="utf-8"))
-    declared = {path.name: notebooks.parameters(notebooks.read(path)) for path in with_drafts(root)}
+    declared = {path.name: notebooks.parameters(notebooks.read(path)) for path in notebooks.paths(root)}
     found = [f"{key}: no notebook declares it" for key in profile if not any(key in d for d in declared.values())]
     for notebook, parameters in declared.items():
         for key in profile.keys() & parameters.keys():

@@ -61,8 +61,9 @@ def test_too_long_and_double_bos_and_missing_end_are_refused(tokenizer):
         train.tokenize([*rows(1), {"messages": rows(1)[0]["messages"][:1]}], tokenizer)
 
 
+@pytest.mark.parametrize("bf16, exact", [(False, 1e-4), (True, 2e-2)])  # bf16 keeps 8 bits: half a percent a product
 @pytest.mark.parametrize("peft_config", [None, lora()])
-def test_same_losses_and_weights_as_trl(tokenizer, peft_config, tmp_path):
+def test_same_losses_and_weights_as_trl(tokenizer, peft_config, bf16, exact, tmp_path):
     """Scoring only the labelled positions is an arithmetic shortcut, not another loss."""
     from datasets import Dataset
 
@@ -71,16 +72,28 @@ def test_same_losses_and_weights_as_trl(tokenizer, peft_config, tmp_path):
         torch.manual_seed(0)
         model, _ = models.load("tiny")
         settings = train.config(tmp_path / trainer_class.__name__, max_steps=4, per_device_train_batch_size=4,
-                                learning_rate=1e-3, logging_steps=1, seed=0)
+                                learning_rate=1e-3, logging_steps=1, seed=0, bf16=bf16)
         trainer = trainer_class(model=model, args=settings, processing_class=tokenizer, peft_config=peft_config,
                                 train_dataset=Dataset.from_list(train.tokenize(rows(16), tokenizer)))
         trainer.train()
         losses = [h["loss"] for h in trainer.state.log_history if "loss" in h]
         outcome[trainer_class] = losses, [p.detach().clone() for p in trainer.model.parameters() if p.requires_grad]
     (theirs, their_weights), (ours, our_weights) = outcome.values()
-    assert ours == pytest.approx(theirs, rel=1e-4)
+    assert ours == pytest.approx(theirs, rel=exact)
     for a, b in zip(our_weights, their_weights, strict=True):
-        assert torch.allclose(a, b, rtol=1e-3, atol=2e-4)
+        assert a.dtype == b.dtype == torch.float32
+        if not bf16:  # Adam turns the rounding of a gradient near zero into a whole step
+            assert torch.allclose(a, b, rtol=1e-3, atol=2e-4)
+
+
+def test_a_trained_model_computes_in_the_precision_of_its_weights(tokenizer):
+    """The trainer's autocast must not outlive the training: scores and merges would be rounded to bf16."""
+    run = train.sft(models.load("tiny")[0], tokenizer, rows(), steps=3, learning_rate=1e-2, lora=lora())
+    ids = torch.arange(5, 45).view(1, -1)  # (1, 40)
+    with torch.inference_mode():
+        before = run.model(ids).logits
+        after = run.model.merge_and_unload()(ids).logits
+    assert torch.allclose(before, after, rtol=1e-4, atol=1e-4)
 
 
 def test_lora_leaves_every_base_weight_bit_for_bit(tokenizer):
