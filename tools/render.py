@@ -86,7 +86,7 @@ def render(path: Path, root: Path) -> bool:
 
 
 def clean(nb) -> None:
-    """Drop what GitHub rejects (widgets) and what would differ in every run (times, versions)."""
+    """Drop what GitHub rejects (widgets), what differs in every run (times, versions), and where this machine keeps the course."""
     nb.metadata.pop("widgets", None)
     nb.metadata.pop("papermill", None)
     nb.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -94,6 +94,9 @@ def clean(nb) -> None:
     for cell in nb.cells:
         for key in ("execution", "papermill", "ExecuteTime"):
             cell.metadata.pop(key, None)
+        for output in cell.get("outputs", []):
+            if "text" in output:  # a warning names the file it comes from: lib/train.py is enough
+                output["text"] = output["text"].replace(f"{notebooks.ROOT}/", "")
 
 
 def hardware() -> str:
