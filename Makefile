@@ -1,7 +1,7 @@
 # make course   run the lessons (PROFILE=ci|smol|colab_t4|gpu, ONLY="00 06", FORCE=1)  → build/<profile>/index.html
 # make test     run every test, the notebooks included
 # make lab      open JupyterLab            make render   execute the committed outputs again (ONLY=…)
-# make bench    the training path timed    make readme   fill the generated tables of README.md
+# make bench    speed and memory measured  make readme   fill the generated tables of README.md
 # make samples  the data of the course     make tiny     train the embedded model again
 # make clean    remove build/
 #
@@ -59,6 +59,8 @@ render: venv
 bench: venv
 	@$(PY) benchmarks/sft_speed.py --model tiny
 	@$(PY) benchmarks/sft_speed.py --model smol
+	@$(PIP) --no-deps --target build/peers fitcheck-llm==0.3.1 vramcalc==0.1.2 llmcalculator==0.2.3
+	@$(PY) benchmarks/memory_accuracy.py --peers build/peers
 
 readme: venv
 	@$(PY) -m tools.build_readme

@@ -13,6 +13,7 @@
     streams    the same for files of any size, line by line
     mask       the loss mask as colours or plain text
     memory     how much memory a training or a server needs (memory_shapes, memory_tracker, cards)
+    cost       prices with source and date, training hours, a year of operation, break-even
 """
 
 import logging

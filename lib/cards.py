@@ -2,6 +2,7 @@
 
     CARDS["RTX 4090"].gib              → 24
     shape_config("Llama-3.1-8B")       → a LlamaConfig with that model's shapes, made without a network
+    shape_config("Gemma-3-4B")         → one of OTHERS, the text part
 
 As of November 2026. Memory: the makers' data sheets; cards sold with several sizes are listed by size.
 Shapes: the config.json that each model's makers publish. Only what decides about memory is copied.
@@ -42,6 +43,7 @@ SHAPES = {
     "Qwen2.5-1.5B": ("qwen2", 1536, 8960, 28, 12, 2, 151_936, True),
     "Qwen2.5-3B": ("qwen2", 2048, 11_008, 36, 16, 2, 151_936, True),
     "Llama-3.2-3B": ("llama", 3072, 8192, 28, 24, 8, 128_256, True),
+    "Mistral-7B-v0.1": ("mistral", 4096, 14_336, 32, 32, 8, 32_000, False),
     "Llama-2-7B": ("llama", 4096, 11_008, 32, 32, 32, 32_000, False),
     "Mistral-7B-v0.3": ("mistral", 4096, 14_336, 32, 32, 8, 32_768, False),
     "Qwen2.5-7B": ("qwen2", 3584, 18_944, 28, 28, 4, 152_064, False),
@@ -53,13 +55,24 @@ SHAPES = {
 }
 
 
-def shape_config(name: str):
-    """`shape_config("Qwen2.5-7B").num_hidden_layers` → 28. Raises KeyError for a name that is not in SHAPES."""
-    from transformers import LlamaConfig, MistralConfig, Qwen2Config
+# other architectures: transformers' name of the kind, and what differs from its defaults
+OTHERS = {
+    "Gemma-3-4B": ("gemma3_text", dict(hidden_size=2560, intermediate_size=10_240, num_hidden_layers=34, num_attention_heads=8,
+                                       num_key_value_heads=4, head_dim=256, vocab_size=262_208, sliding_window=1024)),
+    "GPT-2": ("gpt2", {}),
+    "GPT-2-XL": ("gpt2", dict(n_embd=1600, n_layer=48, n_head=25)),
+}
 
-    family, hidden, ffn, layers, heads, kv_heads, vocabulary, tied = SHAPES[name]
-    kind = {"llama": LlamaConfig, "mistral": MistralConfig, "qwen2": Qwen2Config}[family]
-    extra = {"sliding_window": None} if family == "mistral" else {}
-    return kind(hidden_size=hidden, intermediate_size=ffn, num_hidden_layers=layers, num_attention_heads=heads,
-                num_key_value_heads=kv_heads, vocab_size=vocabulary, tie_word_embeddings=tied,
-                max_position_embeddings=131_072, **extra)
+
+def shape_config(name: str):
+    """`shape_config("Qwen2.5-7B").num_hidden_layers` → 28. Raises KeyError for a name that is in neither table."""
+    from transformers import AutoConfig
+
+    if name in OTHERS:
+        kind, settings = OTHERS[name]
+        return AutoConfig.for_model(kind, **settings)
+    kind, hidden, ffn, layers, heads, kv_heads, vocabulary, tied = SHAPES[name]
+    extra = {"sliding_window": None} if kind == "mistral" else {}
+    return AutoConfig.for_model(kind, hidden_size=hidden, intermediate_size=ffn, num_hidden_layers=layers, num_attention_heads=heads,
+                                num_key_value_heads=kv_heads, vocab_size=vocabulary, tie_word_embeddings=tied,
+                                max_position_embeddings=131_072, **extra)

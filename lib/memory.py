@@ -6,11 +6,12 @@
     fits("Llama-3.1-8B", "RTX 4090", "qlora", length=2048)   → the largest batch
 
 Memory does not add up over a step: what the forward pass keeps is gone when the optimiser runs, and the
-gradients are not there yet when the logits are. So the bytes are counted at six moments, and the peak is the
-largest of them. No constant is fitted: each coefficient is a count of tensors that the code of transformers,
+gradients are not there yet when the logits are. So the bytes are counted moment by moment, and the peak is the
+largest count. No constant is fitted: each coefficient is a count of tensors that the code of transformers,
 peft and PyTorch (versions in requirements.txt) keeps alive, and tests/test_memory.py compares every moment
 with PyTorch's own count (lib.memory_tracker). Dense Llama-like models (Llama, Mistral, Qwen2) are counted
-by formula; other architectures are run through the tracker instead of being guessed.
+by formula; where there is none (other architectures, eager attention) the tracker runs the model's own code
+instead of a guess, and the result says so. What no tracker has confirmed is listed as such in `assumptions`.
 """
 
 from dataclasses import dataclass, replace
@@ -20,8 +21,11 @@ from lib.memory_shapes import (
     BYTES,
     LINEARS,
     MODES,
+    TRACKED_METHODS,
+    TRACKED_OPTIMIZERS,
     LayerBytes,
     MemorySettingError,
+    NoFormula,
     Shape,
     adapter_numbers,
     config_of,
@@ -33,6 +37,7 @@ from lib.memory_shapes import (
 )
 
 GIB = 2**30
+UNVERIFIED = "not verified by the tracker"
 METHODS = ("full", "pretrain", "lora", "qlora", "dpo", "simpo", "orpo", "rm", "ppo", "grpo", "inference")
 PAIRS = ("dpo", "simpo", "orpo", "rm")  # every example is two sequences: chosen and rejected
 
@@ -73,11 +78,17 @@ class Phase:
 
 @dataclass(frozen=True)
 class Estimate:
-    """All phases of a step, in bytes. `peak` is the largest phase, `binding` its name."""
+    """All phases of a step, in bytes. `peak` is the largest phase, `binding` its name. `source`: "formula" or "tracker"."""
 
     title: str
     phases: tuple[Phase, ...]
     assumptions: tuple[str, ...]
+    source: str = "formula"
+
+    @property
+    def verified(self) -> bool:
+        """Whether every part of the count was compared with the tracker, or comes from it."""
+        return not any(UNVERIFIED in line for line in self.assumptions)
 
     @property
     def highest(self) -> Phase:
@@ -119,6 +130,7 @@ def estimate(model, method: str = "full", *, batch: int = 1, length: int = 1024,
     `lora`: adapters in dpo … grpo.
     `reference`: keep a frozen copy of the model (dpo, ppo, grpo). `shards`: FSDP over that many GPUs, per GPU.
     Sizes are bytes that tensors ask for; what the allocator reserves on top is a matter of fits().
+    Without a formula (another architecture, eager attention) the tracker runs the step, which takes seconds.
     Raises MemorySettingError for a name, number or combination that can't be counted.
     """
     config = config_of(model)
@@ -128,10 +140,9 @@ def estimate(model, method: str = "full", *, batch: int = 1, length: int = 1024,
     if method == "inference":
         return _inference(config, run, title)
     try:
-        shape = shape_of(config)
-    except MemorySettingError as reason:
+        return _training(shape_of(config), config, run, title)
+    except NoFormula as reason:
         return _tracked(config, run, title, str(reason))
-    return _training(shape, config, run, title)
 
 
 @dataclass(frozen=True)
@@ -174,6 +185,10 @@ class _Run:
             raise MemorySettingError(f"targets={sorted(self.targets)}: choose from {', '.join(LINEARS)}")
         if (self.quant or self.lora) and self.method in ("full", "pretrain"):
             raise MemorySettingError(f"{self.method} trains every weight: write method 'lora', or 'qlora' for a packed base")
+        if self.reference and self.method not in ("dpo", "ppo", "grpo"):
+            raise MemorySettingError(f"{self.method} has no reference model; leave out reference=True")
+        if self.keep_logits and self.method in (*PAIRS, "inference"):
+            raise MemorySettingError(f"{self.method} keeps no logits; leave out keep_logits=True")
         return replace(self, dtype=self.dtype or ("fp32" if self.method == "pretrain" else "bf16"),
                         quant=self.quant or ("nf4-dq" if self.method == "qlora" else ""),
                         amp=self.method == "pretrain" or self.method == "qlora" or bool(self.quant) if self.amp is None else self.amp)
@@ -183,8 +198,16 @@ class _Run:
         return bool(self.quant) or self.lora or self.method == "lora"
 
     @property
+    def with_reference(self) -> bool:
+        return self.method in ("dpo", "ppo") if self.reference is None else self.reference
+
+    @property
     def mode(self) -> str:
-        """The row of MODES. Raises MemorySettingError where none was verified."""
+        """The row of MODES. Raises NoFormula where there is none, MemorySettingError where the tracker can't help either."""
+        if self.attention == "eager":
+            raise NoFormula("eager attention, which stores its matrix, has no formula")
+        if self.adapters and not set(self.targets) & set(LINEARS[:3]):
+            raise NoFormula("adapters that leave out queries, keys and values have no formula")  # below the first one nothing is kept
         if self.quant:
             if not self.amp or self.dtype != "bf16" or self.adapter_dtype != "fp32":
                 raise MemorySettingError("a quantised base: write dtype='bf16', amp=True and adapter_dtype='fp32', the only setting that was verified")
@@ -193,7 +216,7 @@ class _Run:
             return "full bf16" if self.dtype == "bf16" else "full fp32 amp" if self.amp else "full fp32"
         if self.dtype == "fp32":
             if self.amp or self.adapter_dtype != "fp32":
-                raise MemorySettingError("LoRA on fp32 weights: only amp=False and adapter_dtype='fp32' were verified; dtype='bf16' is what trainers use")
+                raise NoFormula("LoRA on fp32 weights has a formula for amp=False and adapter_dtype='fp32' only")
             return "lora fp32"
         if self.adapter_dtype == "bf16":
             return "lora bf16, bf16 adapters"
@@ -246,11 +269,8 @@ def _optimizer_bytes(s: Shape, run: _Run, numbers: int, t: int) -> int:
 def _other_models(s: Shape, run: _Run) -> list[Part]:
     """Frozen and trained copies that a method needs beside the model it trains."""
     copy = sum(part.bytes for part in _weights(s, run))
-    with_reference = {"dpo": True, "ppo": True}.get(run.method, False) if run.reference is None else run.reference
-    if run.method in ("simpo", "orpo", "rm", "full", "lora", "qlora", "pretrain") and with_reference:
-        raise MemorySettingError(f"{run.method} has no reference model; leave out reference=True")
     parts = []
-    if with_reference:
+    if run.with_reference:
         parts.append(Part("reference model", 0, "none: the adapter is switched off for it") if run.adapters
                      else Part("reference model", copy, "a frozen copy of the model"))
     if run.method == "ppo":
@@ -276,10 +296,10 @@ def _static(s: Shape, run: _Run, numbers: int, t: int) -> list[Part]:
 
 
 def _training(s: Shape, config, run: _Run, title: str) -> Estimate:
-    """Six moments of a training step; the formulas for each are in notebooks/05_memory_math.ipynb."""
+    """The moments of a training step; the formulas for each are in notebooks/05_memory_math.ipynb."""
     mode, b = run.mode, MODES[run.mode]
     tokens = run.batch * run.length * (2 if run.method in PAIRS else 1)  # T
-    layer = layer_bytes(s, mode, run.length, run.attention, run.rank if run.adapters else 0, run.targets)
+    layer = layer_bytes(s, mode, run.rank if run.adapters else 0, run.targets)
     numbers, t = _trained(s, run)
     gradients = numbers * t // run.shards
     head_gradient = 0 if run.adapters else s.embedding * t // run.shards
@@ -292,8 +312,6 @@ def _training(s: Shape, config, run: _Run, title: str) -> Estimate:
     tail = (4 * s.h + 4) * tokens if run.adapters else ({2: 8, 4: 12 if c == 4 else 10}[b.stream] * s.h + 4) * tokens
     head_cast = 2 * s.embedding if b.stream == 4 and c == 2 else 0  # autocast's 16-bit copy of an fp32 head
     last_hidden = (b.stream if run.adapters or head_cast else 0) * s.h * tokens
-    if run.attention == "eager" and run.checkpointing:
-        rope += c * run.batch * run.length**2  # the mask, which every checkpoint refers to
     kept = both * (s.layers * per_layer - first_free + rope)
     kept_why = (f"{s.layers} checkpoints of {layer.checkpoint:,} B for each of {tokens:,} tokens" if run.checkpointing
                 else f"{s.layers} layers keep {layer.kept:,} B for each of {tokens:,} tokens")
@@ -303,6 +321,7 @@ def _training(s: Shape, config, run: _Run, title: str) -> Estimate:
     referenced = c * vt if run.keep_logits else 0
     activations = Part("activations", kept + both * tail, kept_why)
     matrices, extra = _temporary_matrices(s, run, layer, tokens)
+    upcast = 8 if c == 4 or run.method in PAIRS else 10  # for pairs the 16-bit logits are gone when the loss begins
     one_layer = layer.kept * tokens * run.checkpointing + extra
     last_layer = both * ((layer.checkpoint * run.checkpointing + layer.kept) * tokens + extra)
 
@@ -319,7 +338,7 @@ def _training(s: Shape, config, run: _Run, title: str) -> Estimate:
                 Part("temporaries", matrices, "weight-sized results of the layer at work"), still)
     phases = [
         phase("end of forward", activations),
-        phase("loss forward", activations, Part("logits and loss", (8 if c == 4 else 10) * vt + fused, _loss_why(c, run)),
+        phase("loss forward", activations, Part("logits and loss", upcast * vt + fused, _loss_why(upcast, run)),
               Part("temporaries", all_casts + head_cast + last_hidden, "the last hidden states, and autocast's 16-bit copies")),
         max(phase("loss backward", activations, Part("logits and loss", 12 * vt + referenced + fused, "three fp32 copies of the logits (12 B)"),
                   Part("temporaries", head_cast, "autocast's 16-bit copies")),
@@ -328,6 +347,9 @@ def _training(s: Shape, config, run: _Run, title: str) -> Estimate:
                   Part("temporaries", head_cast, "autocast's 16-bit copies")), key=lambda p: p.bytes),
         max(begin, end, key=lambda p: p.bytes),
     ]
+    if run.method == "dpo" and run.with_reference:
+        phases.insert(2, phase("reference forward", activations, Part("logits and loss", 12 * vt + fused, "log-probabilities of the model (4 B); logits of the reference, twice in fp32 (8 B)"),
+                               Part("temporaries", all_casts + head_cast, "autocast's 16-bit copies")))
     if not run.adapters:
         phases.append(phase("embedding backward", Part("activations", rope + b.stream * s.h * tokens, "the gradient of the embedded tokens"), Part("gradients", gradients, "of everything"),
                             Part("temporaries", 2 * t * s.embedding if s.tied else 0, "the shared embedding gets two gradients, and their sum"), still))
@@ -337,7 +359,11 @@ def _training(s: Shape, config, run: _Run, title: str) -> Estimate:
     if run.method in ("ppo", "grpo"):
         cache = kv_cache(config, run.batch, run.length, BYTES[run.dtype])
         phases.insert(0, phase("generation", Part("kv cache", cache, f"{run.batch} answers of up to {run.length} tokens")))
-    return Estimate(title, tuple(phases), tuple(_assumptions(s, run, tokens, getattr(config, "sliding_window", None))))
+    need = Estimate(title, tuple(phases), tuple(_assumptions(s.kind, s.numbers, run, getattr(config, "sliding_window", None))))
+    # which tensors of one layer overlap while it runs backwards is only known roughly: where that decides, the tracker counts
+    if not _untracked(run) and (16 * s.vocab < layer.kept + layer.extra or (run.adapters and need.binding == "layers backward")):
+        raise NoFormula(f"a vocabulary of {s.vocab:,} is so small that one layer, not the logits, decides; that moment has no exact formula")
+    return need
 
 
 LOSS_CHUNK = 1024  # tokens that a fused loss handles at a time
@@ -348,45 +374,44 @@ def _temporary_matrices(s: Shape, run: _Run, layer: LayerBytes, tokens: int) -> 
     b, casts = MODES[run.mode], layer.casts if run.checkpointing else 0
     if run.quant:  # either the widest activations, or one unpacked weight with a little less of them
         return max((casts, layer.extra * tokens), (casts + 2 * s.h * s.m, (2 * s.m + 2 * b.stream * s.h) * tokens), key=sum)
-    if run.adapters:
-        return casts, layer.extra * tokens
-    feed_forward = b.extra_h * s.h + b.extra_m * s.m
-    gradients = b.compute * s.h * s.m if layer.extra == feed_forward else b.compute * s.h * (3 * s.m + s.q)  # eager: all of the half
-    return gradients + casts, layer.extra * tokens
+    return casts + (0 if run.adapters else b.compute * s.h * s.m), layer.extra * tokens
 
 
-def _loss_why(c: int, run: _Run) -> str:
+def _loss_why(upcast: int, run: _Run) -> str:
     if run.loss == "fused":
         return f"logits of {LOSS_CHUNK} tokens at a time, and the gradient of their input"
-    return "logits twice in fp32 (8 B)" if c == 4 else "logits in 16 bits and twice in fp32 (10 B)"
+    return "logits twice in fp32 (8 B)" if upcast == 8 else "logits in 16 bits and twice in fp32 (10 B)"
 
 
-def _assumptions(s: Shape, run: _Run, tokens: int, window: int | None) -> list[str]:
+def _assumptions(kind: str, count: int, run: _Run, window: int | None) -> list[str]:
     """What was taken for granted, in words: nothing is assumed silently."""
-    lines = [f"{s.numbers:,} parameters, counted from the configuration ({s.kind})",
+    lines = [f"{count:,} parameters, counted from the configuration ({kind})",
              f"weights {run.dtype}{', computed under autocast to bf16' if run.amp else ''}; {run.optimizer}; attention {run.attention}, no padding mask; "
              f"gradient checkpointing {'of every layer' if run.checkpointing else 'off'}",
              "gradients are freed after each step (set_to_none), and the optimiser has taken a step before"]
     if run.adapters:
-        lines.append(f"LoRA of rank {run.rank} on {', '.join(run.targets)}, adapters in {run.adapter_dtype}, no dropout")
+        where = "every linear layer of the blocks" if set(run.targets) == set(LINEARS) else ", ".join(run.targets)
+        lines.append(f"LoRA of rank {run.rank} on {where}, adapters in {run.adapter_dtype}, no dropout")
     if run.method in PAIRS:
-        lines.append(f"a pair is two sequences: {tokens:,} tokens go through the model at once; the log-probabilities are counted like a "
-                     "cross-entropy (an upper bound where a trainer takes them row by row)")
+        lines.append(f"a pair is two sequences: {2 * run.batch * run.length:,} tokens go through the model at once; the log-probabilities are taken from full logits")
+    if run.method == "dpo" and run.with_reference:
+        lines.append("the reference runs in the same step, after the model; its log-probabilities are not precomputed (reference=False for that)")
+    if run.method in ("orpo", "rm"):
+        lines.append(f"{run.method}: counted like simpo{', without logits' if run.method == 'rm' else ''}; {UNVERIFIED}")
     if run.method in ("ppo", "grpo"):
-        lines.append("generation and training take turns on the same GPU; the other models are as large as this one; not verified by the tracker")
+        lines.append(f"generation and training take turns on the same GPU; the other models are as large as this one; {UNVERIFIED}")
     if run.loss == "fused":
-        lines.append(f"the fused loss holds the logits of {LOSS_CHUNK} tokens; not verified by the tracker")
+        lines.append(f"the fused loss holds the logits of {LOSS_CHUNK} tokens; {UNVERIFIED}")
     if run.quant == "int8":
-        lines.append("activations around 8-bit layers counted as around 4-bit ones; not verified by the tracker")
+        lines.append(f"activations around 8-bit layers counted as around 4-bit ones; {UNVERIFIED}")
     if run.optimizer == "paged_adamw_8bit":
-        numbers, _ = _trained(s, run)
-        lines.append(f"{(2 + 8 / 256) * numbers / GIB:.2f} GiB of optimiser state are paged: on the GPU while there is room, else in RAM")
-    if run.optimizer in ("adafactor", "lion", "adamw_fp32", "adamw_master", "adamw_8bit"):
-        lines.append(f"{run.optimizer}: state counted from its definition, without temporaries; not verified by the tracker")
-    if window and run.length > window:
-        lines.append(f"the sliding window of {window} tokens is counted like full attention, without a mask")
+        lines.append(f"the optimiser state is paged: on the GPU while there is room, else in RAM; {UNVERIFIED}")
+    elif run.optimizer not in TRACKED_OPTIMIZERS:
+        lines.append(f"{run.optimizer}: state counted from its definition, without temporaries; {UNVERIFIED}")
+    if window and run.length >= window:
+        lines.append(f"the sliding window of {window} tokens is shorter than the sequence: its mask and repeated keys depend on the attention kernel; {UNVERIFIED}")
     if run.shards > 1:
-        lines.append(f"FSDP over {run.shards} GPUs shards weights, gradients and optimiser state; not verified by the tracker")
+        lines.append(f"FSDP over {run.shards} GPUs shards weights, gradients and optimiser state; {UNVERIFIED}")
     return lines
 
 
@@ -408,21 +433,35 @@ def _inference(config, run: _Run, title: str) -> Estimate:
                     (f"{count:,} parameters", "the prompt's own activations are freed before; a prefill in one piece may peak higher"))
 
 
+def _untracked(run: _Run) -> list[str]:
+    """The settings that the tracker can't run."""
+    known = {"method": (*TRACKED_METHODS, "pretrain"), "optimizer": TRACKED_OPTIMIZERS, "loss": ("logits",), "shards": (1,), "quant": ("", "nf4", "nf4-dq")}
+    return [f"{name}={getattr(run, name)!r}" for name, good in known.items() if getattr(run, name) not in good]
+
+
 def _tracked(config, run: _Run, title: str, reason: str) -> Estimate:
     """No formula: run the real model code on fake tensors instead of guessing."""
     from lib import memory_tracker
 
-    if (run.method not in ("full", "lora", "qlora") or run.loss != "logits" or run.shards > 1 or run.quant in ("nf4", "int8")
-            or tuple(run.targets) != LINEARS or run.optimizer not in ("adamw_fused", "adamw_foreach")):
-        raise MemorySettingError(f"{reason}. Without a formula, the tracker answers for full, lora and qlora on all layers with "
-                                 "adamw_fused or adamw_foreach on one GPU; change the setting or the model")
-    seen = memory_tracker.trace(config, run.method, batch=run.batch, length=run.length, dtype=run.dtype, amp=run.amp,
-                                optimizer=run.optimizer, checkpointing=run.checkpointing, attention=run.attention, rank=run.rank,
-                                adapter_dtype=run.adapter_dtype, prepare_kbit=run.prepare_kbit, keep_logits=run.keep_logits)
+    text, method = config.get_text_config(), {"pretrain": "full"}.get(run.method, run.method)
+    if text.model_type == "gpt2" and run.length > text.max_position_embeddings:  # fake tensors would not notice
+        raise MemorySettingError(f"length={run.length}: this model has {text.max_position_embeddings} positions; write at most that")
+    refused = _untracked(run)
+    if refused:
+        raise MemorySettingError(f"{reason}. The tracker (memory_tracker.trace) runs the model's own code instead, but not with {', '.join(refused)}: it answers for "
+                                 f"{', '.join(TRACKED_METHODS)} with {' or '.join(TRACKED_OPTIMIZERS)} on one GPU. Change the setting or the model")
+    try:
+        seen = memory_tracker.trace(config, method, batch=run.batch, length=run.length, dtype=run.dtype, amp=run.amp, optimizer=run.optimizer,
+                                    checkpointing=run.checkpointing, attention=run.attention, rank=run.rank, targets=() if set(run.targets) == set(LINEARS) else run.targets,
+                                    adapter_dtype=run.adapter_dtype, quant=run.quant, prepare_kbit=run.prepare_kbit, lora=run.lora, reference=run.reference,
+                                    keep_logits=run.keep_logits)
+    except ValueError as error:  # peft knows no such layer, transformers no such model
+        raise MemorySettingError(f"{reason}, and the tracker can't run it: {str(error)[:300]}") from error
     phases = tuple(Phase(name, (Part("static", seen.static, "weights and optimiser state"),
                                 Part("of this step", size - seen.static, "activations, gradients, temporaries")))
                    for name, size in seen.phases.items())
-    return Estimate(title, phases, (f"{reason}: counted by running the model's own code on tensors without contents",))
+    known = _assumptions(text.model_type, parameter_count(config), run, getattr(text, "sliding_window", None))
+    return Estimate(title, phases, (f"{reason}: counted by running the model's own code on tensors without contents", *known), "tracker")
 
 
 # -------------------------------------------------------------------------------------------------- fits?

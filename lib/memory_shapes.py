@@ -1,7 +1,7 @@
 """What a model's configuration says about memory: its shapes, its parameters, and what one layer keeps.
 
     shape_of(config_of("Llama-3.1-8B")).numbers                    → 8030261248
-    layer_bytes(shape, "full bf16", length=2048).kept              → bytes per token
+    layer_bytes(shape, "full bf16").kept                           → bytes per token
     kv_cache(config, batch=1, length=8192)                         → 1073741824
 
 The rows of MODES are counts of the tensors that transformers' Llama layers and peft keep for the backward pass.
@@ -10,15 +10,20 @@ The rows of MODES are counts of the tensors that transformers' Llama layers and 
 from dataclasses import dataclass
 from functools import lru_cache
 
-from lib.cards import SHAPES, shape_config
+from lib.cards import OTHERS, SHAPES, shape_config
 
 BYTES = {"bf16": 2, "fp32": 4}
 FORMULA = ("llama", "mistral", "qwen2")  # architectures whose layers the formulas describe
+TRACKED_METHODS, TRACKED_OPTIMIZERS = ("full", "lora", "qlora", "dpo", "simpo"), ("adamw_fused", "adamw_foreach")  # what lib.memory_tracker runs
 LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 class MemorySettingError(ValueError):
     """A setting that can't be counted. The message says which, and what to write instead."""
+
+
+class NoFormula(MemorySettingError):
+    """No formula describes this; lib.memory_tracker can run it instead."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +74,15 @@ class Shape:
 
 
 def config_of(model):
-    """A name of lib.cards.SHAPES, "tiny" or "smol", a Hub id, a folder, or a configuration → the configuration.
+    """A name of lib.cards.SHAPES or OTHERS, "tiny", "smol", a Hub id, a folder, or a configuration → the configuration.
 
     Only config.json is read, never weights. Raises MemorySettingError when there is none of that name.
     """
     if not isinstance(model, str):
+        if not hasattr(model, "get_text_config"):
+            raise MemorySettingError(f"{model!r}: write a model's name, or give a configuration of transformers")
         return model
-    if model in SHAPES:
+    if model in SHAPES or model in OTHERS:
         return shape_config(model)
     from transformers import AutoConfig
 
@@ -84,15 +91,15 @@ def config_of(model):
     try:
         return AutoConfig.from_pretrained(models.local_folder(model), trust_remote_code=False)
     except (OSError, ValueError, models.ModelUnavailable) as error:
-        raise MemorySettingError(f"{model}: no configuration. Write one of {', '.join(SHAPES)}, a folder with config.json, or a "
+        raise MemorySettingError(f"{model}: no configuration. Write one of {', '.join([*SHAPES, *OTHERS])}, a folder with config.json, or a "
                            f"Hub id (a gated one needs HF_TOKEN). The reason: {str(error)[:200]}") from error
 
 
 def shape_of(config) -> Shape:
-    """`shape_of(LlamaConfig())` → Shape(kind="llama", h=4096, …). Raises MemorySettingError for another architecture."""
+    """`shape_of(LlamaConfig())` → Shape(kind="llama", h=4096, …). Raises NoFormula for another architecture."""
     kind = getattr(config, "model_type", type(config).__name__)
     if kind not in FORMULA or getattr(config, "mlp_bias", False) or getattr(config, "attention_bias", False):
-        raise MemorySettingError(f"{kind}: its layers are not described by the formulas ({', '.join(FORMULA)}, without extra biases)")
+        raise NoFormula(f"{kind}: its layers are not described by the formulas ({', '.join(FORMULA)}, without extra biases)")
     heads = config.num_attention_heads
     d = getattr(config, "head_dim", None) or config.hidden_size // heads
     kv_heads = config.num_key_value_heads or heads
@@ -146,32 +153,23 @@ class LayerBytes:
     casts: int
 
 
-def layer_bytes(s: Shape, mode: str, length: int, attention: str = "sdpa", rank: int = 0, targets=LINEARS) -> LayerBytes:
-    """`layer_bytes(shape_of(config), "full bf16", 2048).kept` → 16h + 8m + 4(q + k) + 4·heads + 8 bytes a token."""
+def layer_bytes(s: Shape, mode: str, rank: int = 0, targets=LINEARS) -> LayerBytes:
+    """`layer_bytes(shape_of(config), "full bf16").kept` → 16h + 8m + 4(q + k) + 4·heads + 8 bytes a token.
+
+    For attention that never stores its matrix (sdpa, flash).
+    """
     b = MODES[mode]
     reads = {name: size for name, (size, _) in s.linears.items() if name in targets} if rank else {}
-    first = b.h * s.h // 2 + 4 + b.qk * (s.q + s.k) + 4 * s.heads  # attention half: norm, q, k, v, result, softmax sums
-    second = b.h * s.h // 2 + 4 + b.m * s.m  # feed-forward half
-    o_copy = b.adapter_inputs == "own" and mode != "qlora" and "o_proj" in reads  # 4-bit layers pass theirs on uncast
-    if attention == "eager":  # keys and values repeated for every head, and the softmax itself: heads × length numbers
-        repeated = s.k if s.kv_heads == 1 else s.q
-        result = 0 if o_copy or (rank and "o_proj" not in reads) else s.q
-        softmax = s.heads * length * (4 if b.compute == 4 else 6)
-        first += softmax + b.compute * (s.q + 2 * repeated + result) - b.qk * (s.q + s.k) - 4 * s.heads
+    kept = b.h * s.h + 8 + b.m * s.m + b.qk * (s.q + s.k) + 4 * s.heads
+    inputs = {name: size for name, size in reads.items() if name != "o_proj" or (b.adapter_inputs == "own" and mode != "qlora")}
+    if b.adapter_inputs == "shared":  # one tensor feeds q, k and v; one feeds gate and up
+        inputs = {{"up_proj": "gate_proj"}.get(n, "q_proj" if n in LINEARS[:3] else n): v for n, v in inputs.items()}
     inner = 4 if mode in ("lora bf16", "lora fp32") else 2  # between A and B
-    for half, names in (("first", LINEARS[:4]), ("second", LINEARS[4:])):
-        inputs = {name: reads[name] for name in names if name in reads and (name != "o_proj" or o_copy)}
-        if b.adapter_inputs == "shared":  # one tensor feeds q, k and v; one feeds gate and up
-            inputs = {{"up_proj": "gate_proj"}.get(n, "q_proj" if n in LINEARS[:3] else n): v for n, v in inputs.items()}
-        more = b.each * sum(inputs.values()) + inner * rank * sum(name in reads for name in names)
-        first, second = (first + more, second) if half == "first" else (first, second + more)
-    extra = b.extra_h * s.h + b.extra_m * s.m + b.extra_r * rank
-    if attention == "eager":  # the softmax's turn comes when the feed-forward half is gone again
-        extra = max(extra, s.heads * length * (8 if b.compute == 4 else 6) - second)
+    kept += b.each * sum(inputs.values()) + inner * rank * len(reads)
     casts = 2 * s.layer_matrices if mode == "full fp32 amp" else 0
     if mode in ("lora bf16 amp", "qlora", "qlora, not prepared"):
         casts = 2 * adapter_numbers(s, rank, targets)
-    return LayerBytes(first + second, b.stream * s.h, extra, casts)
+    return LayerBytes(kept, b.stream * s.h, b.extra_h * s.h + b.extra_m * s.m + b.extra_r * rank, casts)
 
 
 def adapter_numbers(s: Shape, rank: int, targets=LINEARS) -> int:
