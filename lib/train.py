@@ -132,7 +132,7 @@ def config(output_dir, **settings) -> SFTConfig:
     """TRL's SFTConfig with what this machine needs: precision, device, no reports, no surprise defaults.
 
     `config("out", max_steps=100, learning_rate=1e-3)`. bf16 autocast is on where the device multiplies
-    bfloat16 in hardware; TRL would also switch it on where it is emulated and slow. Gradient
+    bfloat16 in hardware; TRL would also switch it on where it is emulated. Gradient
     checkpointing is off unless asked for: it saves memory and costs a second forward pass.
     """
     cuda = torch.cuda.is_available()
@@ -162,7 +162,7 @@ def attention_for(model, longest: int):
 
 
 def cpu_multiplies_bf16() -> bool:
-    """Has this CPU instructions for bfloat16 products (AVX512-BF16 or AMX)? Elsewhere autocast is slower than fp32."""
+    """Has this CPU instructions for bfloat16 products (AVX512-BF16 or AMX)? Elsewhere autocast stays off."""
     able = torch.cpu.get_capabilities()
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
