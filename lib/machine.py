@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import psutil
 import torch
+from packaging.requirements import Requirement
 
 from lib.data import ROOT
 
@@ -77,7 +78,10 @@ def version_problems() -> list[str]:
         pin = line.split("#")[0].strip()
         if "==" not in pin:
             continue
-        name, wanted = pin.split("==")
+        requirement = Requirement(pin)
+        if requirement.marker and not requirement.marker.evaluate():
+            continue  # a package for another kind of computer
+        name, wanted = requirement.name, str(requirement.specifier).removeprefix("==")
         try:
             have = importlib.metadata.version(name).split("+")[0]
         except importlib.metadata.PackageNotFoundError:

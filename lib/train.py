@@ -7,6 +7,7 @@ bfloat16 in hardware does so (weights and optimiser stay in float32).
 """
 
 import contextlib
+import copy
 import logging
 import tempfile
 import time
@@ -193,7 +194,9 @@ def sft(model, tokenizer, rows, *, steps: int, learning_rate: float, batch_size:
             logging_steps=max(1, min(5, steps // 20)))
         watcher = _Watcher(on_step)
         trainer = LabelledTokensTrainer(model=model, args=settings, train_dataset=examples, eval_dataset=held_out,
-                                        processing_class=tokenizer, peft_config=lora, callbacks=[watcher])
+                                        processing_class=tokenizer, callbacks=[watcher],
+                                        # peft writes the model's name into it: a caller may use one config for two models
+                                        peft_config=copy.deepcopy(lora))
         trainer.remove_callback(transformers.PrinterCallback)
         started = time.perf_counter()
         trainer.train(resume_from_checkpoint=newest_checkpoint(output_dir) if resume else None)

@@ -55,3 +55,10 @@ def test_problems_name_a_remedy():
     found = machine.problems(facts(free_ram_gib=1, free_disk_gib=0.2))
     assert any("close programs" in p for p in found) and any("free 1 GiB" in p for p in found)
     assert machine.inspect().cpu_cores >= 1
+
+
+def test_a_pin_for_another_kind_of_computer_is_no_problem(tmp_path, monkeypatch):
+    (tmp_path / "requirements.txt").write_text(
+        "# a comment\nnumpy==0.0.1  # too old\nnowhere==1.0; sys_platform == 'nowhere'  # not for this computer\nabsent==2.0  # missing\n")
+    monkeypatch.setattr(machine, "ROOT", tmp_path)
+    assert [problem.split()[0] for problem in machine.version_problems()] == ["numpy", "absent"]

@@ -107,6 +107,13 @@ def test_lora_leaves_every_base_weight_bit_for_bit(tokenizer):
     assert any(p.abs().max() > 0 for n, p in run.model.named_parameters() if "lora_B" in n), "the adapter did move"
 
 
+def test_a_config_handed_in_is_left_as_it_was(tokenizer):
+    """peft writes the model's name into it: shared with a second model, the first adapter names the wrong base."""
+    config = lora()
+    train.sft(models.load("tiny")[0], tokenizer, rows(), steps=1, learning_rate=1e-3, lora=config)
+    assert config.base_model_name_or_path is None
+
+
 def test_same_seed_same_weights_other_seed_other_weights(tokenizer):
     def weights(seed):
         run = train.sft(models.load("tiny")[0], tokenizer, rows(), steps=3, learning_rate=1e-3, lora=lora(), seed=seed)
