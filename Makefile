@@ -61,6 +61,8 @@ bench: venv
 	@$(PY) benchmarks/sft_speed.py --model smol
 	@$(PIP) --no-deps --target build/peers fitcheck-llm==0.3.1 vramcalc==0.1.2 llmcalculator==0.2.3
 	@$(PY) benchmarks/memory_accuracy.py --peers build/peers
+	@$(PIP) --no-deps --target build/dedup_peers gaoya==0.2.2 rensa==0.5.0
+	@$(PY) benchmarks/dedup_speed.py --peers build/dedup_peers
 
 readme: venv
 	@$(PY) -m tools.build_readme
@@ -68,6 +70,7 @@ readme: venv
 samples: venv
 	@$(PY) tools/build_clinic.py
 	@$(PY) -m tools.build_formats
+	@$(PY) tools/build_dump.py
 
 tiny: venv
 	@$(PY) -m tools.train_tiny

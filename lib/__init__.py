@@ -13,6 +13,10 @@
     streams    the same for files of any size, line by line
     mask       the loss mask as colours or plain text
     memory     how much memory a training or a server needs (memory_shapes, memory_tracker, cards)
+    cleaning   a dump as a list of steps, each with an account of what it took (cleaning_text, safety_rules; cleaning_ray)
+    dedup      duplicates: exact, near, by meaning; semantic has the judges that confirm a pair
+    pii        personal data: find, mask, replace, measure what leaks
+    encoder    text to vectors with multilingual-e5-small; linear is a logistic regression on them
     cost       prices with source and date, training hours, a year of operation, break-even
 """
 
