@@ -71,6 +71,7 @@ samples: venv
 	@$(PY) tools/build_clinic.py
 	@$(PY) -m tools.build_formats
 	@$(PY) tools/build_dump.py
+	@$(PY) -m tools.build_quality
 
 tiny: venv
 	@$(PY) -m tools.train_tiny

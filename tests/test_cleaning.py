@@ -243,7 +243,8 @@ def test_two_ray_workers_give_the_same_rows(tmp_path):
     from lib import cleaning_ray
 
     steps = cleaning.standard_steps("secret", near=0.5)
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, ignore_reinit_error=True)
+    # the loopback address: where the machine's own one is not reachable, the first node never starts
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, ignore_reinit_error=True, _node_ip_address="127.0.0.1")
     try:
         spread = cleaning.run(DUMP / "report.jsonl", tmp_path / "ray", cleaning_ray.spread(steps, workers=2))
     finally:
