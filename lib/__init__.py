@@ -17,6 +17,8 @@
     dedup      duplicates: exact, near, by meaning; semantic has the judges that confirm a pair
     pii        personal data: find, mask, replace, measure what leaks
     encoder    text to vectors with multilingual-e5-small; linear is a logistic regression on them
+    judge      a language model grades rows: rubric, parsing, both orders, AUC; splits and calibration belong to it
+    quantize   models in four bits through bitsandbytes, with its silent corruption on CPUs switched off
     cost       prices with source and date, training hours, a year of operation, break-even
 """
 
