@@ -63,6 +63,8 @@ bench: venv
 	@$(PY) benchmarks/memory_accuracy.py --peers build/peers
 	@$(PIP) --no-deps --target build/dedup_peers gaoya==0.2.2 rensa==0.5.0
 	@$(PY) benchmarks/dedup_speed.py --peers build/dedup_peers
+	@test -x build/litgpt_env/bin/litgpt || ( $(PYTHON) -m venv build/litgpt_env && build/litgpt_env/bin/pip install -q $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0 && build/litgpt_env/bin/pip install -q litgpt==0.5.13 )
+	@$(PY) benchmarks/peft_speed.py --litgpt build/litgpt_env/bin/python
 
 readme: venv
 	@$(PY) -m tools.build_readme
@@ -70,7 +72,7 @@ readme: venv
 samples: venv
 	@$(PY) tools/build_clinic.py
 	@$(PY) -m tools.build_formats
-	@$(PY) tools/build_dump.py
+	@$(PY) -m tools.build_dump
 	@$(PY) -m tools.build_quality
 
 tiny: venv

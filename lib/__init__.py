@@ -19,6 +19,7 @@
     encoder    text to vectors with multilingual-e5-small; linear is a logistic regression on them
     judge      a language model grades rows: rubric, parsing, both orders, AUC; splits and calibration belong to it
     quantize   models in four bits through bitsandbytes, with its silent corruption on CPUs switched off
+    preference_training  DPO with TRL, log-probabilities of answers, accuracy on pairs; safe judges generated answers
     cost       prices with source and date, training hours, a year of operation, break-even
 """
 

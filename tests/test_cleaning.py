@@ -156,7 +156,7 @@ def test_other_formats_are_read(tmp_path):
 
 # ------------------------------------------------------------------------------------------- the dump
 def test_the_committed_dump_is_what_the_generator_writes():
-    done = subprocess.run([sys.executable, str(ROOT / "tools" / "build_dump.py"), "--check"], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-m", "tools.build_dump", "--check"], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr
     assert sum(path.stat().st_size for path in DUMP.iterdir()) < 3_000_000
 

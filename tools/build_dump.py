@@ -1,25 +1,23 @@
-"""Build the raw dump of lesson 03: `python tools/build_dump.py` → data/samples/dump/*.jsonl
+"""Build the raw dump of lesson 03: `python -m tools.build_dump` → data/samples/dump/*.jsonl
 
-    python tools/build_dump.py            writes the files (the same bytes on every run)
-    python tools/build_dump.py --check    writes nothing; exit status 1 if a committed file differs
+    python -m tools.build_dump            writes the files (the same bytes on every run)
+    python -m tools.build_dump --check    writes nothing; exit status 1 if a committed file differs
 
 A dump as it comes from a chat: good rows, and planted defects whose labels lie in a file of their own. Two parts,
 "tuning" and "report", with other templates, names and questions. Synthetic, made for teaching, no medical advice.
 """
 
-import argparse
 import json
 import random
 import sys
 import unicodedata
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # so that the test can import this file too
-
-import clinic_content_en as en  # noqa: E402
-import clinic_content_ru as ru  # noqa: E402
-import dump_content as words  # noqa: E402
-import pair_content as subjects  # noqa: E402
+from tools import clinic_content_en as en
+from tools import clinic_content_ru as ru
+from tools import dump_content as words
+from tools import pair_content as subjects
+from tools import sample_files
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "samples" / "dump"
 PARTS = ("tuning", "report")
@@ -399,21 +397,5 @@ def build() -> dict[str, str]:
     return files
 
 
-def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Build data/samples/dump.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file differs")
-    check = parser.parse_args(argv).check
-    differing = 0
-    for name, text in build().items():
-        path = FOLDER / name
-        same = path.is_file() and path.read_bytes() == text.encode()
-        differing += not same
-        if not check and not same:
-            FOLDER.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(text.encode())
-        print(f"{name}: {len(text.splitlines())} lines, {'same' if same else 'differs' if check else 'written'}")
-    return 1 if check and differing else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(sample_files.main("tools.build_dump", FOLDER, build()))

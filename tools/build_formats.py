@@ -1,16 +1,17 @@
-"""Build the format samples: `python tools/build_formats.py` → data/samples/formats/*.jsonl
+"""Build the format samples: `python -m tools.build_formats` → data/samples/formats/*.jsonl
 
-    python tools/build_formats.py            writes the files (the same bytes on every run)
-    python tools/build_formats.py --check    writes nothing; exit status 1 if a committed file differs
+    python -m tools.build_formats            writes the files (the same bytes on every run)
+    python -m tools.build_formats --check    writes nothing; exit status 1 if a committed file differs
 
 The same few clinic conversations, in English and Russian, once in every format; and broken.jsonl, with one known
 defect a line. Everything is synthetic and made for teaching; it is no medical advice.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
+
+from tools import sample_files
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "samples" / "formats"
 
@@ -159,19 +160,7 @@ def build() -> dict[str, str]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Build data/samples/formats.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a file differs")
-    check = parser.parse_args(argv).check
-    differing = 0
-    for name, text in build().items():
-        path = FOLDER / name
-        same = path.is_file() and path.read_bytes() == text.encode()
-        differing += not same
-        if not check and not same:
-            FOLDER.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(text.encode())
-        print(f"{name}: {len(text.splitlines())} lines, {'same' if same else 'differs' if check else 'written'}")
-    return 1 if check and differing else 0
+    return sample_files.main("tools.build_formats", FOLDER, build(), argv)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ Rows of the clinic samples are taken as they are (good) or spoiled on purpose in
 criterion of the rubric; the label says which. Everything is synthetic and no medical advice.
 """
 
-import argparse
 import json
 import random
 import re
 import sys
 
 from lib import data, splits
+from tools import sample_files
 
 FOLDER = data.SAMPLES / "quality"
 SEED = 20261121
@@ -156,21 +156,8 @@ def build() -> dict[str, list[dict]]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Build data/samples/quality.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail if a committed file differs")
-    args = parser.parse_args(argv)
-    wrong = []
-    for name, rows in build().items():
-        path = FOLDER / f"{name}.jsonl"
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        if args.check:
-            wrong += [] if path.is_file() and path.read_text(encoding="utf-8") == text else [path.name]
-        else:
-            data.write_text(path, text)
-            print(f"{path.name}: {len(rows)} rows")
-    if wrong:
-        print(f"{', '.join(wrong)}: not what this script builds. Remedy: python -m tools.build_quality")
-    return int(bool(wrong))
+    files = {f"{name}.jsonl": "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows) for name, rows in build().items()}
+    return sample_files.main("tools.build_quality", FOLDER, files, argv)
 
 
 if __name__ == "__main__":
