@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import torch  # noqa: E402
 from datasets import Dataset  # noqa: E402
 from sft_speed import Clock, adapter, longest, rows_of_equal_length, seconds_per_step  # noqa: E402
-from transformers import set_seed  # noqa: E402
+from transformers import PrinterCallback, set_seed  # noqa: E402
 
 from lib import data, evaluate, machine, models, quantize, results, train  # noqa: E402
 
@@ -61,6 +61,7 @@ def course(examples, size: int, four_bit: bool) -> tuple[list[float], list[float
                                 learning_rate=1e-4, save_strategy="no", disable_tqdm=True, logging_steps=1)
         trainer = train.LabelledTokensTrainer(model=quantize.float_adapter(model, adapter()), args=settings, processing_class=tokenizer,
                                               train_dataset=Dataset.from_list(examples), callbacks=[clock])
+        trainer.remove_callback(PrinterCallback)
         with train.attention_for(model, longest(examples)):
             trainer.train()
     return clock.times, [h["loss"] for h in trainer.state.log_history if "loss" in h]
