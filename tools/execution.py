@@ -102,23 +102,23 @@ def watch(work, period_s: float = 0.2) -> float:
     main thread, and they would hide Ctrl-C from us. What `work` raises is raised here; on
     KeyboardInterrupt the processes it started are killed first.
     """
-    before, failure, peak = set(_children()), [], 0
+    before, failure, peak, ended = set(_children()), [], 0, threading.Event()
 
     def run():
         try:
             work()
         except BaseException as error:  # handed over to the watching thread
             failure.append(error)
+        finally:
+            ended.set()
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
+    threading.Thread(target=run, daemon=True).start()
     try:
-        while thread.is_alive():
-            thread.join(period_s)
+        while not ended.wait(period_s):  # not Thread.join: interrupted, it takes the thread for ended (Python 3.11, 3.12)
             peak = max(peak, sum(_rss(p) for p in set(_children()) - before))
     except BaseException:
         _kill(set(_children()) - before)
-        thread.join(60)  # papermill saves the notebook once more; under load that has taken over ten seconds
+        ended.wait(60)  # papermill saves the notebook once more; under load that has taken over ten seconds
         raise
     if failure:
         raise failure[0]
