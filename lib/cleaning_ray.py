@@ -9,13 +9,17 @@ Rule steps look at one row at a time: each worker takes a part of the rows. Near
 the driver. All rows pass through the driver, so its memory is the limit. Where that is too small, and for raw text, use
 an engine that never gathers the rows (data-juicer, datatrove); both read the clean.jsonl that is written here.
 
-Ray is not in requirements.txt: pip install ray.
+Ray sends statistics of its use unless RAY_USAGE_STATS_ENABLED is 0; importing this module sets that.
 """
+
+import os
 
 import numpy as np
 
 from lib import cleaning, dedup
 from lib.data import ROOT
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when Ray starts
 
 BY_ROW = {"normalise", "markup", "sql", "injection", "profanity", "off-topic", "personal"}
 BAND = 4  # numbers in a band, as in dedup.near_pairs
@@ -102,5 +106,5 @@ def _ray():
     try:
         import ray
     except ImportError:
-        raise ImportError("this path needs Ray, which the course does not install: pip install ray") from None
+        raise ImportError("this path needs Ray: pip install ray, at the version of requirements.txt") from None
     return ray

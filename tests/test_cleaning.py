@@ -1,6 +1,7 @@
 """The pipeline of lesson 03: characters, safety rules, resuming, whole files, and the dump itself."""
 
 import json
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -239,9 +240,11 @@ def test_typical_mistakes_get_a_teaching_message(check, wrong, words):
 # ------------------------------------------------------------------------------------------- beyond one machine
 def test_two_ray_workers_give_the_same_rows(tmp_path):
     """The whole report part; real workers in processes of their own."""
-    ray = pytest.importorskip("ray", reason="Ray is not installed (it is no requirement of the course): pip install ray")
+    import ray
+
     from lib import cleaning_ray
 
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"  # nothing about a run leaves the machine
     steps = cleaning.standard_steps("secret", near=0.5)
     # the loopback address: where the machine's own one is not reachable, the first node never starts
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, ignore_reinit_error=True, _node_ip_address="127.0.0.1")

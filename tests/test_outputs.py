@@ -34,6 +34,22 @@ def test_readme_tables_are_current():
     assert build_readme.main(["--check"]) == 0, "remedy: make readme"
 
 
+def test_a_source_page_says_what_held_and_what_waits(tmp_path):
+    root = toy_course.make(tmp_path, n00_a=["1"])
+    ledger = [{"id": "a", "source": "S0, S3", "claim": "It holds."}, {"id": "b", "source": "S0", "claim": "It fails."},
+              {"id": "c", "source": "S0", "claim": "It waits.", "notebook": "12"}]
+    known = {"a": "holds", "b": "does not hold"}
+    rows = [{"notebook": "00", "rule": "holds if", "measured": "3 of 3", **row, **({"verdict": known[row["id"]]} if row["id"] in known else {})}
+            for row in ledger]
+    page = build_readme.source_page(root, "S0", rows)
+    assert "3 statements. ✓ holds: 1 · ✗ does not hold: 1 · not measured yet: 1" in page
+    assert page.index("It holds.") < page.index("It fails.") < page.index("| It waits. | 12 |") and "holds if" in page
+    assert "../../notebooks/00_a.ipynb" in page and "It fails." not in build_readme.source_page(root, "S3", rows)
+    assert build_readme.main(["--root", str(root)]) == 0
+    (root / "data" / "claims" / "S4.md").write_text("edited by hand")
+    assert build_readme.main(["--check", "--root", str(root)]) == 1
+
+
 def test_render_stamps_what_it_ran_and_notices_a_change(tmp_path, capsys):
     root = toy_course.make(tmp_path, n00_greets=["from lib import greet\ngreet.hello()", toy_course.record("00")])
     path = root / "notebooks" / "00_greets.ipynb"

@@ -5,6 +5,8 @@ from pathlib import Path
 import yaml
 
 KNOWN = ("method", "metric", "model", "value", "low", "high", "n", "notebook", "profile")
+SOURCES = {"S0": "customising a model with SageMaker", "S1": "tuning Gemma 3", "S2": "from scratch or fine-tuning",
+           "S3": "a guide to fine-tuning", "S4": "methods for low resources"}
 VERDICT_MARKS = {"holds": "✓", "holds with conditions": "◐", "does not hold": "✗",
                  "contradicts another source": "⇄", "not testable here": "–"}
 
