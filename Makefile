@@ -59,6 +59,8 @@ render: venv
 bench: venv
 	@$(PY) benchmarks/sft_speed.py --model tiny
 	@$(PY) benchmarks/sft_speed.py --model smol
+	@$(PY) benchmarks/preference_speed.py --model tiny
+	@$(PY) benchmarks/preference_speed.py --model smol --rounds 2 --steps 6 --batch-size 4
 	@$(PIP) --no-deps --target build/peers fitcheck-llm==0.3.1 vramcalc==0.1.2 llmcalculator==0.2.3
 	@$(PY) benchmarks/memory_accuracy.py --peers build/peers
 	@$(PIP) --no-deps --target build/dedup_peers gaoya==0.2.2 rensa==0.5.0
@@ -76,6 +78,7 @@ samples: venv
 	@$(PY) -m tools.build_formats
 	@$(PY) -m tools.build_dump
 	@$(PY) -m tools.build_quality
+	@$(PY) -m tools.build_evaluation
 
 tiny: venv
 	@$(PY) -m tools.train_tiny

@@ -20,11 +20,15 @@
     judge      a language model grades rows: rubric, parsing, both orders, AUC; splits and calibration belong to it
     quantize   models in four bits through bitsandbytes, with its silent corruption on CPUs switched off
     preference_training  DPO with TRL, log-probabilities of answers, accuracy on pairs; safe judges generated answers
+    preference_family  SimPO, ORPO, KTO, reward model, GRPO, RLOO through TRL; tensor_peak counts the bytes that tensors hold
     local_sagemaker  SageMaker on this machine: jobs (local_jobs), endpoints (local_endpoints, local_deployments,
                local_autoscaling), a Lambda function (local_lambda); local_process
     sagemaker_package  what is sent there; sagemaker_train is the job's script (sagemaker_job, sagemaker_fsdp),
                sagemaker_serve and sagemaker_inference are the container of an endpoint
-    load       a small load generator: P50, P95, P99 under some users
+    load       a small load generator: P50, P95, P99 under some users; stream_server is a streaming server for it
+    report_card  every measurement of lesson 13 for a model or adapter by one call (refusals, length_control, mixture)
+    gate       the release gate: limits in YAML against a report card
+    blind      a page that collects ratings from people, without names
     cost       prices with source and date, training hours, a year of operation, break-even
 """
 

@@ -195,3 +195,25 @@ def test_claims_are_written_before_they_are_measured():
 def test_typical_mistakes_get_a_teaching_message(check, wrong, words):
     with pytest.raises(checks.WrongAnswer, match=words):
         check(wrong)
+
+
+def test_the_share_of_other_programs_is_theirs():
+    """Busy children of this process are ours; a child that ended takes nothing away from ours."""
+    import contextlib
+    import time
+
+    import psutil
+
+    given = {"psutil": psutil, "contextlib": contextlib, "time": time}
+    exec(compile(CELLS["others"], "others", "exec"), given)
+    spin = [sys.executable, "-c", "import time\nend = time.time() + 1.5\nwhile time.time() < end: pass"]
+    ended = subprocess.Popen(spin)
+    time.sleep(1.0)
+    since, began = given["processor_seconds"](), time.perf_counter()
+    ended.wait()
+    busy = subprocess.Popen(spin)
+    time.sleep(1.0)
+    assert 0.0 <= given["others_share"](since, began) <= 1.1
+    mine = given["processor_seconds"]()[1][busy.pid]
+    busy.wait()
+    assert mine > 0.1
