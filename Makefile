@@ -3,6 +3,7 @@
 # make lab      open JupyterLab            make render   execute the committed outputs again (ONLY=…)
 # make bench    speed and memory measured  make readme   fill the generated tables of README.md
 # make samples  the data of the course     make tiny     train the embedded model again
+# make peers12  tokenizers of other models and two more engines, for lesson 12 (optional, 100 MB)
 # make clean    remove build/
 #
 # Each target makes .venv by itself, and again only when requirements.txt has changed.
@@ -22,11 +23,11 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
 export PYTHONUTF8 := 1
 
-.PHONY: help course test lab render bench readme samples tiny clean venv
+.PHONY: help course test lab render bench readme samples tiny peers12 clean venv
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n '1,13s/^# \{0,1\}//p' Makefile
+	@sed -n '1,14s/^# \{0,1\}//p' Makefile
 
 # The stamp is a copy of requirements.txt: its text decides, not its date, which every checkout changes.
 venv:
@@ -82,6 +83,10 @@ samples: venv
 
 tiny: venv
 	@$(PY) -m tools.train_tiny
+
+peers12: venv
+	@$(PY) -m lib.vocabularies
+	@$(PY) -m lib.engines
 
 clean:
 	rm -rf build

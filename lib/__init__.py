@@ -29,6 +29,8 @@
     report_card  every measurement of lesson 13 for a model or adapter by one call (refusals, length_control, mixture)
     gate       the release gate: limits in YAML against a report card
     blind      a page that collects ratings from people, without names
+    vocabularies  tokenizers of well-known models out of packages, without the Hub
+    gguf_file  a Llama model as one GGUF file; engines asks llama.cpp and CTranslate2 for the same answers
     cost       prices with source and date, training hours, a year of operation, break-even
 """
 
