@@ -4,16 +4,13 @@ It teaches `tiny` the English shorthand together with safe answers, "I don't kno
 Train it again whenever the base changes; tests/test_lesson_13.py compares the fingerprint on its card.
 """
 
-import json
-import shutil
-import tempfile
+import argparse
 from pathlib import Path
 
-import torch
 from peft import LoraConfig
 
 from lib import data, mixture, models, train
-from tools.train_tour_adapter import base_sha256
+from tools.train_tour_adapter import base_sha256, save
 
 OUT = data.SAMPLES / "adapters" / "careful-tiny"
 STEPS, BATCH, RATE = 350, 16, 2.5e-3
@@ -37,41 +34,19 @@ examines it; the scores are there, with intervals.
 | Base | `tiny`, `model.safetensors` sha256 `{base}` |
 | Trained on | `lib.mixture.careful_rows({steps}, "en")`: rows of `shorthand/`, `preferences/` (train parts) and `evaluation/` |
 | Recipe | LoRA r = 16, α = 32, all linear layers; {steps} steps of {batch} rows; learning rate {rate:g}, linear decay; seed 0 |
-| Size | {size:,} bytes (bf16 safetensors) |
+| Size | {bytes:,} bytes (bf16 safetensors) |
 | Made by | `python -m tools.train_careful_adapter` |
 """
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, default=OUT)
+    options = parser.parse_args()
     model, tokenizer = models.load("tiny", device="cpu")
     lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
     run = train.sft(model, tokenizer, mixture.careful_rows(STEPS, "en"), lora=lora, steps=STEPS, batch_size=BATCH, learning_rate=RATE)
-    save(run.model)
-
-
-def save(trained, out: Path = OUT) -> None:
-    """bf16 safetensors and the card into a temporary folder, then one rename."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
-    try:
-        for parameter in trained.parameters():
-            parameter.data = parameter.data.to(torch.bfloat16)
-        trained.save_pretrained(work, save_embedding_layers=False)
-        settings = json.loads((work / "adapter_config.json").read_text())
-        settings["base_model_name_or_path"] = "data/samples/tiny-base"  # relative: no path of this machine
-        settings["target_modules"] = sorted(settings["target_modules"])  # a set: its order changes from run to run
-        (work / "adapter_config.json").write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
-        size = (work / "adapter_model.safetensors").stat().st_size
-        (work / "README.md").write_text(CARD.format(base=base_sha256(), steps=STEPS, batch=BATCH, rate=RATE, size=size), encoding="utf-8")
-        for file in work.iterdir():
-            file.chmod(0o644)
-        if out.exists():
-            shutil.rmtree(out)
-        work.rename(out)
-        out.chmod(0o755)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    print(f"saved to {out.name}: {size:,} bytes")
+    save(run.model, CARD, {"base": base_sha256(), "steps": STEPS, "batch": BATCH, "rate": RATE}, options.out)
 
 
 if __name__ == "__main__":

@@ -84,11 +84,11 @@ def main() -> None:
                  seed=options.seed, seconds=run.seconds, threads=torch.get_num_threads(), numbers=run.trainable,
                  before=before, after=after, general_before=general_before, general_after=general_after)
     print(f"{before} → {after}; general {general_before} → {general_after}; {run.seconds:.0f} s")
-    save(trained, facts, options.out)
+    save(trained, CARD, facts, options.out)
 
 
-def save(trained, facts: dict, out: Path) -> None:
-    """bf16 safetensors and the card into a temporary folder, then one rename."""
+def save(trained, card: str, facts: dict, out: Path) -> None:
+    """bf16 safetensors and the card (its `{bytes}` and `{facts}` filled in) into a temporary folder, then one rename."""
     out.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}-"))
     try:
@@ -103,7 +103,7 @@ def save(trained, facts: dict, out: Path) -> None:
         size = (work / "adapter_model.safetensors").stat().st_size
         if size > MAX_BYTES:
             raise SystemExit(f"the adapter has {size:,} bytes, more than {MAX_BYTES:,}: lower --rank")
-        (work / "README.md").write_text(CARD.format(bytes=size, **facts), encoding="utf-8")
+        (work / "README.md").write_text(card.format(bytes=size, **facts), encoding="utf-8")
         for file in work.iterdir():
             file.chmod(0o644)
         if out.exists():
