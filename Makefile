@@ -4,7 +4,9 @@
 # make bench    speed and memory measured  make readme   fill the generated tables of README.md
 # make samples  the data of the course     make tiny     train the embedded model again
 # make peers12  tokenizers of other models and two more engines, for lesson 12 (optional, 100 MB)
+# make colab    would pip find every Colab requirement for Python 3.12 and 3.13? (needs an index; installs nothing)
 # make clean    remove build/
+# make mlflow   the training curves that `make course TRACK=sqlite:///build/mlflow.db` has logged, in the browser
 #
 # Each target makes .venv by itself, and again only when requirements.txt has changed.
 # PYTHON=python3.12 chooses the interpreter. Without an NVIDIA GPU under Linux
@@ -15,6 +17,7 @@ PYTHON ?= python3
 PROFILE ?= ci
 ONLY ?=
 FORCE ?=
+TRACK ?=
 TORCH_INDEX ?=
 
 PY := .venv/bin/python
@@ -23,11 +26,11 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
 export PYTHONUTF8 := 1
 
-.PHONY: help course test lab render bench readme samples tiny peers12 clean venv
+.PHONY: help course test lab mlflow render bench readme samples tiny peers12 colab clean venv
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n '1,14s/^# \{0,1\}//p' Makefile
+	@sed -n '1,16s/^# \{0,1\}//p' Makefile
 
 # The stamp is a copy of requirements.txt: its text decides, not its date, which every checkout changes.
 venv:
@@ -45,13 +48,16 @@ venv:
 	fi
 
 course: venv
-	@$(PY) -m tools.course --profile "$(PROFILE)" --only "$(ONLY)" $(if $(FORCE),--force)
+	@$(PY) -m tools.course --profile "$(PROFILE)" --only "$(ONLY)" $(if $(FORCE),--force) $(if $(TRACK),--track "$(TRACK)")
 
 test: venv
 	@$(PY) -m tests.run_all
 
 lab: venv
-	@$(PY) -m jupyterlab --notebook-dir=.
+	@$(PY) -m jupyterlab --notebook-dir=. --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
+
+mlflow: venv
+	@MLFLOW_DISABLE_TELEMETRY=true $(PY) -m mlflow server --workers 1 --backend-store-uri "$(or $(TRACK),sqlite:///build/mlflow.db)" --default-artifact-root build/mlflow
 
 render: venv
 	@$(PY) -m tools.render --only "$(ONLY)"
@@ -87,6 +93,12 @@ tiny: venv
 peers12: venv
 	@$(PY) -m lib.vocabularies
 	@$(PY) -m lib.engines
+
+colab: venv
+	@for version in 3.12 3.13; do \
+	  $(PIP) --dry-run --ignore-installed --target build/colab --python-version $$version --only-binary=:all: -r requirements-colab.txt \
+	  && echo "Python $$version: every requirement of Colab is found" || exit 1; \
+	done
 
 clean:
 	rm -rf build

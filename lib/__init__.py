@@ -31,6 +31,8 @@
     blind      a page that collects ratings from people, without names
     vocabularies  tokenizers of well-known models out of packages, without the Hub
     gguf_file  a Llama model as one GGUF file; engines asks llama.cpp and CTranslate2 for the same answers
+    tracking   every training of a notebook in MLflow, when asked (tracking_run)
+    sharded    SFT and DPO over several processes or machines: torchrun -m lib.sharded
     cost       prices with source and date, training hours, a year of operation, break-even
 """
 

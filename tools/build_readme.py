@@ -5,11 +5,12 @@ A block lies between `<!-- begin NAME -->` and `<!-- end NAME -->`.
 """
 
 import argparse
+import json
 import re
 import sys
 from pathlib import Path
 
-from tools import notebooks, tables
+from tools import notebooks, setup_cell, tables
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -49,7 +50,7 @@ def blocks(root: Path) -> dict[str, str]:
     paths = notebooks.paths(root)
     metadata = {p: notebooks.read(p).metadata.get("course", {}) for p in paths}
     found = records(root)
-    return {"lessons": lessons(metadata), "scoreboard": scoreboard(found), "claims": claims(root, found)}
+    return {"lessons": lessons(metadata, t4_memory(root)), "scoreboard": scoreboard(found), "claims": claims(root, found)}
 
 
 def fill(text: str, generated: dict[str, str]) -> str:
@@ -62,14 +63,25 @@ def fill(text: str, generated: dict[str, str]) -> str:
     return text
 
 
-def lessons(metadata: dict[Path, dict]) -> str:
+BADGE = "![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)"
+
+
+def t4_memory(root: Path) -> dict[str, dict]:
+    """What tools/t4.py has predicted, or {}."""
+    file = root / "profiles" / "colab_t4_memory.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
+def lessons(metadata: dict[Path, dict], t4: dict[str, dict]) -> str:
     rows = []
     for path, course in metadata.items():
         name = f"[{notebooks.title(notebooks.read(path))}](notebooks/{path.name})"
         cost = f"{course['minutes']:g} min, {course['peak_memory_gib']:g} GiB" if course else ""
+        colab = f"[{BADGE}](https://colab.research.google.com/github/{setup_cell.REPOSITORY.split('/', 3)[3]}/blob/main/notebooks/{path.name})"
+        memory = f"{t4[notebooks.number(path)]['gib']:g} GiB" if notebooks.number(path) in t4 else "–"
         rows.append((notebooks.number(path), name, course.get("results", {}).get("headline") or "not run yet", cost,
-                     course.get("hardware", "")))
-    return table(("", "Lesson", "What the committed run showed", "Cost", "Run on"), rows)
+                     course.get("hardware", ""), colab, memory))
+    return table(("", "Lesson", "What the committed run showed", "Cost", "Run on", "Colab", "T4, at most"), rows)
 
 
 def scoreboard(records: list[dict]) -> str:

@@ -11,10 +11,12 @@ Each notebook runs through papermill with the profile's parameters into build/<p
     index.html              all of it on one page
 
 A notebook whose code, lib modules, parameters and data are unchanged is not run again, unless --force.
+With --track sqlite:///build/mlflow.db (or a server's address) every training is logged to MLflow: see lib/tracking.py.
 """
 
 import argparse
 import datetime
+import errno
 import hashlib
 import json
 import logging
@@ -30,7 +32,10 @@ import yaml
 from papermill.exceptions import PapermillExecutionError
 from papermill.iorw import load_notebook_node
 
+from lib import tracking
 from tools import execution, index_page, notebooks
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # of no use to go on with the next lesson
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -38,22 +43,29 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--profile", default="ci", help="a file of profiles/: ci, smol, colab_t4 or gpu")
     parser.add_argument("--only", default="", help='numbers of notebooks, such as "00 06"')
     parser.add_argument("--force", action="store_true", help="run them even if nothing changed")
+    parser.add_argument("--track", default="", help="log every training to MLflow there, such as sqlite:///build/mlflow.db")
     parser.add_argument("--root", type=Path, default=notebooks.ROOT, help="the repository (default: this one)")
     args = parser.parse_args(argv)
     try:
         profile = read_profile(args.root, args.profile)
         paths = notebooks.paths(args.root, args.only)
+        if args.track:
+            track(args.track, args.root)
     except ValueError as error:
         print(f"make course: {error}", file=sys.stderr)
         return 2
     prepare(args.profile)
     try:
         failed = [line for path in paths if (line := run_one(path, args.root, args.profile, profile, args.force))]
+        page = index_page.write(args.root, args.profile)
+    except OSError as error:  # a read-only checkout, a full disk: not the notebook's fault, and no use in going on
+        print(f"\nmake course: {error}. The course writes to build/ in its own folder: free some space, or copy the course to where you may "
+              "write. Complete notebooks are kept.", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("\nStopped. Complete notebooks are kept; the one at work is not among them.", flush=True)
         index_page.write(args.root, args.profile)
         return 130
-    page = index_page.write(args.root, args.profile)
     print(f"\nResults: {page.relative_to(args.root)}", flush=True)
     for line in failed:
         print(f"FAILED {line}", flush=True)
@@ -65,6 +77,25 @@ def prepare(profile: str) -> None:
     execution.set_environment(offline=profile == "ci")
     logging.getLogger("papermill").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="papermill")
+
+
+STARTUP = """import os, sys, traceback
+sys.path.insert(0, {root!r})
+try:
+    from lib import tracking
+    tracking.start()
+except BaseException:  # IPython would go on, and a run that nobody logs would look like one that was
+    traceback.print_exc()
+    os._exit(1)
+"""
+
+
+def track(address: str, root: Path) -> None:
+    """Let every kernel begin with `tracking.start()`: IPython runs the files of this folder first. ValueError for a bad address."""
+    os.environ["MLFLOW_TRACKING_URI"] = tracking.full_address(address, root)
+    folder = root / "build" / "ipython"
+    notebooks.write_text(folder / "profile_default" / "startup" / "tracking.py", STARTUP.format(root=str(root.resolve())))
+    os.environ["IPYTHONDIR"] = str(folder.resolve())
 
 
 def read_profile(root: Path, name: str) -> dict:
@@ -102,12 +133,16 @@ def unchanged(build: Path, path: Path, digest: str) -> bool:
     complete = build / path.name
     if not complete.is_file() or failed_path(build, path).exists():
         return False
-    course = notebooks.read(complete).metadata.get("course", {})
+    try:
+        course = notebooks.read(complete).metadata.get("course", {})
+    except ValueError:  # edited or damaged since
+        return False
     return course.get("digest") == digest and course.get("results_digest") == file_digest(results_path(build, path))
 
 
 def execute(path: Path, root: Path, build: Path, parameters: dict, digest: str) -> str:
     build.mkdir(parents=True, exist_ok=True)
+    os.environ |= {"MLFLOW_EXPERIMENT_NAME": path.stem, "MLFLOW_TAGS": json.dumps({"profile": build.name})}  # read only when tracked
     partial = build / f"{path.stem}.partial.ipynb"
     results_path(build, path).unlink(missing_ok=True)  # old results must not stand beside a new failure
     start, failure, peak_gib = time.monotonic(), "", 0.0
@@ -121,6 +156,11 @@ def execute(path: Path, root: Path, build: Path, parameters: dict, digest: str) 
         raise
     except PapermillExecutionError as error:
         failure = describe(error)
+    except OSError as error:
+        if error.errno in NO_ROOM:  # what papermill has written is cut off
+            partial.unlink(missing_ok=True)
+            raise
+        failure = f"{type(error).__name__}: {last_line(str(error))}"
     except Exception as error:  # a dead kernel, a broken notebook: say it and go on with the next lesson
         failure = f"{type(error).__name__}: {last_line(str(error))}"
     seconds = time.monotonic() - start
