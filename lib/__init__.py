@@ -29,6 +29,9 @@
     report_card  every measurement of lesson 13 for a model or adapter by one call (refusals, length_control, mixture)
     gate       the release gate: limits in YAML against a report card
     blind      a page that collects ratings from people, without names
+    request_log  requests and answers on disk: masked, sampled, deleted in time; drift compares days (PSI, Jensen–Shannon, MMD)
+    traffic    the simulated month of lesson 16; ab_test decides between two models and may be looked at at any time
+    retraining the rule in YAML that starts a pipeline; local_alarms judges CloudWatch's alarms here; dashboard is one HTML page
     vocabularies  tokenizers of well-known models out of packages, without the Hub
     gguf_file  a Llama model as one GGUF file; engines asks llama.cpp and CTranslate2 for the same answers
     tracking   every training of a notebook in MLflow, when asked (tracking_run)

@@ -36,6 +36,7 @@ TRAININGS = {  # notebook: (model, method, rows a step, rank, sample); a name in
     "13": [("SWEEP_MODEL", "lora", 16, 16, "shorthand"), ("SWEEP_MODEL", "dpo", 8, 16, "preferences")],
     "14": [("MODEL", "lora", "BATCH_SIZE", 16, "shorthand")],
     "15": [("MODEL", "lora", 8, 8, "style")],
+    "16": [("SWEEP_MODEL", "lora", 8, 16, "shorthand")],
 }
 
 
