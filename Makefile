@@ -85,6 +85,7 @@ samples: venv
 	@$(PY) -m tools.build_formats
 	@$(PY) -m tools.build_dump
 	@$(PY) -m tools.build_quality
+	@$(PY) -m tools.build_orders
 	@$(PY) -m tools.build_evaluation
 
 tiny: venv

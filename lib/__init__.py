@@ -28,6 +28,7 @@
     load       a small load generator: P50, P95, P99 under some users; stream_server is a streaming server for it
     report_card  every measurement of lesson 13 for a model or adapter by one call (refusals, length_control, mixture)
     gate       the release gate: limits in YAML against a report card
+    stages     a long run as stages that survive a kill; run_report is its page, model_archive its model.tar.gz
     blind      a page that collects ratings from people, without names
     request_log  requests and answers on disk: masked, sampled, deleted in time; drift compares days (PSI, Jensen–Shannon, MMD)
     traffic    the simulated month of lesson 16; ab_test decides between two models and may be looked at at any time

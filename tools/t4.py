@@ -17,7 +17,7 @@ from functools import cache
 
 from transformers import AutoTokenizer
 
-from lib import data, memory, models, train
+from lib import data, formats, memory, models, preference_training, streams, train
 from lib.memory import GIB
 from tools import course, notebooks
 
@@ -37,6 +37,7 @@ TRAININGS = {  # notebook: (model, method, rows a step, rank, sample); a name in
     "14": [("MODEL", "lora", "BATCH_SIZE", 16, "shorthand")],
     "15": [("MODEL", "lora", 8, 8, "style")],
     "16": [("SWEEP_MODEL", "lora", 8, 16, "shorthand")],
+    "17": [("MODEL", "lora", "SFT_BATCH", "RANK", "orders"), ("MODEL", "dpo", 8, "RANK", "orders pairs")],
 }
 
 
@@ -95,11 +96,16 @@ def upper_bound(model: str, method: str, rows: int, length: int, rank: int) -> i
 
 @cache
 def longest(sample: str) -> int:
-    """Tokens of the longest row of a sample, in English (the default of every lesson), as tiny's tokenizer cuts it."""
-    tokenizer = AutoTokenizer.from_pretrained(models.TINY)
-    rows = data.sample(sample, "train", "both" if sample == "style" else "en")
-    chats = [[*row["prompt"], *row[side]] for row in rows for side in ("chosen", "rejected")] if sample == "preferences" else [r["messages"] for r in rows]
-    return max(len(train.tokenize_chat(chat, tokenizer)[0]) for chat in chats)
+    """Tokens of the longest row of a sample, in English (the default of every lesson; the shop's letters in both), as tiny's tokenizer cuts it."""
+    tokenizer, shop = AutoTokenizer.from_pretrained(models.TINY), data.SAMPLES / "orders"
+    if sample == "orders":
+        chats = [formats.to_messages(row)[0]["messages"] for _, row in streams.rows(shop / "raw.jsonl", lambda problem: None) if "conversations" in row]
+    elif sample in ("preferences", "orders pairs"):
+        pairs = data.sample(sample, "train", "en") if sample == "preferences" else preference_training.read_pairs(shop / "preferences.jsonl")
+        chats = [[*pair["prompt"], *pair[side]] for pair in pairs for side in ("chosen", "rejected")]
+    else:
+        chats = [row["messages"] for row in data.sample(sample, "train", "both" if sample == "style" else "en")]
+    return max(len(train.tokenize_chat(chat, tokenizer)[0]) for chat in chats if chat[-1]["content"])
 
 
 if __name__ == "__main__":
