@@ -74,6 +74,7 @@ bench: venv
 	@$(PY) benchmarks/dedup_speed.py --peers build/dedup_peers
 	@test -x build/litgpt_env/bin/litgpt || ( $(PYTHON) -m venv build/litgpt_env && build/litgpt_env/bin/pip install -q $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0 && build/litgpt_env/bin/pip install -q litgpt==0.5.13 )
 	@$(PY) benchmarks/peft_speed.py --litgpt build/litgpt_env/bin/python
+	@$(PY) benchmarks/pretraining_speed.py --litgpt build/litgpt_env/bin/python
 	@$(PY) benchmarks/sagemaker_training_toolkit.py
 	@$(PY) benchmarks/hf_inference_toolkit.py
 

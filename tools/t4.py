@@ -32,6 +32,7 @@ TRAININGS = {  # notebook: (model, method, rows a step, rank, sample); a name in
     "08": [("SWEEP_MODEL", "full", "BATCH_SIZE", 0, "shorthand")],
     "09": [("SWEEP_MODEL", "lora", 16, 16, "preferences"), ("SWEEP_MODEL", "dpo", "DPO_BATCH", 16, "preferences")],
     "10": [("SWEEP_MODEL", "lora", 16, 16, "preferences"), ("SWEEP_MODEL", "dpo", "PAIRS_A_STEP", 16, "preferences")],
+    "11": [("TEACHER", "lora", "BATCH_SIZE", 16, "shorthand"), ("PUPIL", "full", "BATCH_SIZE", 0, "shorthand")],
     "12": [("MODEL", "lora", 8, 16, "shorthand"), ("SWEEP_MODEL", "full", 8, 0, "shorthand")],
     "13": [("SWEEP_MODEL", "lora", 16, 16, "shorthand"), ("SWEEP_MODEL", "dpo", 8, 16, "preferences")],
     "14": [("MODEL", "lora", "BATCH_SIZE", 16, "shorthand")],
