@@ -77,6 +77,7 @@ bench: venv
 	@$(PY) benchmarks/pretraining_speed.py --litgpt build/litgpt_env/bin/python
 	@$(PY) benchmarks/sagemaker_training_toolkit.py
 	@$(PY) benchmarks/hf_inference_toolkit.py
+	@$(PY) benchmarks/lm_evaluation_harness.py
 
 readme: venv
 	@$(PY) -m tools.build_readme
