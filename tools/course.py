@@ -74,8 +74,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def prepare(profile: str) -> None:
     execution.stop_on_signals()
-    # ci: tiny is too small to gain from a second thread, and on a busy machine two threads wait for each other and take several times as long
-    execution.set_environment(offline=profile == "ci", threads=1 if profile == "ci" else None)
+    execution.set_environment(offline=profile == "ci")
     logging.getLogger("papermill").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="papermill")
 
