@@ -22,7 +22,7 @@ HERE = "sqlite:///build/mlflow.db"
 
 
 def start(address: str = "", experiment: str = "") -> str:
-    """`start()` → "sqlite:////home/ann/course/build/mlflow.db": trainings from here on are logged there.
+    """`start()` → "sqlite:////…/course/build/mlflow.db": trainings from here on are logged there.
 
     Without arguments MLFLOW_TRACKING_URI and MLFLOW_EXPERIMENT_NAME are read; the experiment is else named after the
     notebook, where Jupyter tells its name. Calling it twice logs once.
@@ -47,7 +47,7 @@ def start(address: str = "", experiment: str = "") -> str:
 
 
 def full_address(address: str, root: Path = ROOT) -> str:
-    """`"sqlite:///build/mlflow.db"` → "sqlite:////home/ann/course/build/mlflow.db", wherever the notebook runs.
+    """`"sqlite:///build/mlflow.db"` → "sqlite:////…/course/build/mlflow.db", wherever the notebook runs.
 
     The address of a server is returned as it is. Raises ValueError for anything else.
     """

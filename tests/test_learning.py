@@ -10,18 +10,18 @@ def lora():
     return LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
 
 
-@pytest.mark.parametrize("seed, steps, at_least", [(0, 300, 0.85), (1, 160, 0.6), (2, 160, 0.6)])  # half the steps: 84 and 83 % were measured
-def test_lora_teaches_the_shorthand_in_combinations_it_never_saw(seed, steps, at_least):
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_lora_teaches_the_shorthand_in_combinations_it_never_saw(seed):
     test_rows = data.sample("shorthand", "test", "en")[:100]
     model, tokenizer = models.load("tiny")
     before, _ = evaluate.task(model, tokenizer, test_rows)
-    run = train.sft(model, tokenizer, data.sample("shorthand", "train", "en"), lora=lora(), steps=steps,
+    run = train.sft(model, tokenizer, data.sample("shorthand", "train", "en"), lora=lora(), steps=300,
                     learning_rate=2.5e-3, seed=seed)
     after, _ = evaluate.task(run.model, tokenizer, test_rows)
     kept, _ = evaluate.general(run.model, tokenizer)
     print(f"seed {seed}: {before} -> {after}, general questions {kept}, {run.seconds:.0f} s")
     assert before.value <= 0.05
-    assert after.value >= at_least
+    assert after.value >= 0.85
     assert after.low > before.high + 0.5
     assert run.trainable / run.total < 0.10
 
