@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
     execution.set_environment(offline=True, threads=1)
     prepared = prepare_notebooks(root, root / "build" / "ci-test")
     command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "worksteal", "--nbmake", "--overwrite",
-               f"--nbmake-timeout={SECONDS_PER_CELL}", "--durations=5", "tests", *map(str, prepared), *arguments]
+               f"--nbmake-timeout={SECONDS_PER_CELL}", "--durations=5", *map(str, prepared), "tests", *arguments]  # the long ones first
     with contextlib.ExitStack() as stack:
         for path in prepared:  # `make course` at the same time would write to the same build/ci/NN
             stack.enter_context(execution.locked(root / "build" / "ci" / f".{path.stem}.lock"))

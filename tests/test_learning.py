@@ -1,5 +1,7 @@
 """tiny really learns what the lessons teach it: each gain from a fixed seed, against the base, with its interval."""
 
+import functools
+
 import pytest
 from peft import LoraConfig
 
@@ -10,16 +12,21 @@ def lora():
     return LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="CAUSAL_LM")
 
 
+@functools.cache
+def of_the_base(test_items: int):
+    """The score of the untuned model, the same for every seed."""
+    return evaluate.task(*models.load("tiny"), data.sample("shorthand", "test", "en")[:test_items])[0]
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_lora_teaches_the_shorthand_in_combinations_it_never_saw(seed):
     test_rows = data.sample("shorthand", "test", "en")[:100]
     model, tokenizer = models.load("tiny")
-    before, _ = evaluate.task(model, tokenizer, test_rows)
+    before = of_the_base(len(test_rows))
     run = train.sft(model, tokenizer, data.sample("shorthand", "train", "en"), lora=lora(), steps=300,
                     learning_rate=2.5e-3, seed=seed)
     after, _ = evaluate.task(run.model, tokenizer, test_rows)
-    kept, _ = evaluate.general(run.model, tokenizer)
-    print(f"seed {seed}: {before} -> {after}, general questions {kept}, {run.seconds:.0f} s")
+    print(f"seed {seed}: {before} -> {after}, {run.seconds:.0f} s")
     assert before.value <= 0.05
     assert after.value >= 0.85
     assert after.low > before.high + 0.5
