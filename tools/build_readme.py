@@ -79,8 +79,8 @@ def lessons(metadata: dict[Path, dict], t4: dict[str, dict]) -> str:
         cost = f"{course['minutes']:g} min, {course['peak_memory_gib']:g} GiB" if course else ""
         colab = f"[{BADGE}](https://colab.research.google.com/github/{setup_cell.REPOSITORY.split('/', 3)[3]}/blob/main/notebooks/{path.name})"
         memory = f"{t4[notebooks.number(path)]['gib']:g} GiB" if notebooks.number(path) in t4 else "–"
-        rows.append((notebooks.number(path), name, course.get("results", {}).get("headline") or "not run yet", cost,
-                     course.get("hardware", ""), colab, memory))
+        rows.append((notebooks.number(path), name, (course.get("results", {}).get("headline") or "not run yet").removesuffix("."), cost,
+                     course.get("hardware", "").replace("1 CPU cores", "1 CPU core"), colab, memory))
     return table(("", "Lesson", "What the committed run showed", "Cost", "Run on", "Colab", "T4, at most"), rows)
 
 
@@ -97,7 +97,7 @@ def claims(root: Path, records: list[dict]) -> str:
     measured = [(r["claim"], r["source"], r["measured"], f"**{tables.verdict(r)}**",
                  f"{r['notebook']}: {tables.measured_on(r)}") for r in rows if r.get("verdict")]
     waiting = [(r["claim"], r["source"], r["notebook"]) for r in rows if not r.get("verdict")]
-    parts = [f"{len(measured)} of {len(rows)} claims are measured so far."]
+    parts = [f"{len(measured)} of {len(rows)} claims are measured{' so far' if waiting else ''}."]
     if measured:
         parts.append(table(("Claim", "Source", "Measured", "Verdict", "Lesson, model"), measured))
     if waiting:

@@ -105,7 +105,8 @@ def hardware() -> str:
 
     if torch.cuda.is_available():
         return torch.cuda.get_device_name(0)
-    return f"{execution.cores()} CPU cores, {platform.machine()}"
+    cores = execution.cores()
+    return f"{cores} CPU core{'s' * (cores > 1)}, {platform.machine()}"
 
 
 if __name__ == "__main__":

@@ -50,12 +50,19 @@ def interval(row: dict) -> str:
 
 
 def cost(row: dict) -> str:
-    """What a score row says beside the score: `{"seconds": 36.0}` → "seconds 36"."""
+    """What a score row says beside the score: `{"seconds": 1784.3, "adapter_mib": 18.69}` → "1,784 s, adapter 18.7 MiB"."""
     parts = []
     for name, x in row.items():
-        if name not in KNOWN and x is not None:
-            number = f"{x:,.3g}" if isinstance(x, float) else str(x)
-            parts.append(f"{name.replace('_', ' ')} {number}")
+        if name in KNOWN or x is None:
+            continue
+        words, _, unit = name.rpartition("_")
+        if name == "general" or name.endswith("share"):
+            parts.append(f"{'general questions' if name == 'general' else name.replace('_', ' ')} {100 * x:.3g} %")
+        elif unit in ("seconds", "mib", "ms"):
+            words = words.upper() if words in ("p50", "p95") else words.replace("_", " ")
+            parts.append(f"{words} {f'{x:,.0f}' if x >= 100 else f'{x:.3g}'} {({'seconds': 's', 'mib': 'MiB', 'ms': 'ms'})[unit]}".strip())
+        else:
+            parts.append(f"{name.replace('_', ' ')} {f'{x:,.3g}' if isinstance(x, float) else f'{x:,}' if isinstance(x, int) else x}")
     return ", ".join(parts)
 
 
