@@ -72,9 +72,11 @@ def _text(path, cells) -> list[str]:
 
 
 def _exercises(nb) -> list[str]:
-    code = notebooks.code_cells(nb)
-    return [f"the exercise {c.source[:40]!r} is not followed by a cell tagged `check`" for i, c in enumerate(code)
-            if "exercise" in notebooks.tags(c) and (i + 1 == len(code) or "check" not in notebooks.tags(code[i + 1]))]
+    code, asked = notebooks.code_cells(nb), [i for i, c in enumerate(nb.cells) if "exercise" in notebooks.tags(c)]
+    found = [f"the exercise {c.source[:40]!r} is not followed by a cell tagged `check`" for i, c in enumerate(code)
+             if "exercise" in notebooks.tags(c) and (i + 1 == len(code) or "check" not in notebooks.tags(code[i + 1]))]
+    return found + [f"exercise {number} is not asked: the cell before its stub holds no line **{number}. …**" for number, i in enumerate(asked, start=1)
+                    if not re.search(rf"^\*\*{number}\. ", nb.cells[i - 1].source, re.MULTILINE)]
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
@@ -93,7 +95,7 @@ def test_every_rule_can_fail(tmp_path):
     notebooks.write(nb, path)
     found = "\n".join(style_problems(path))
     for part in ("first cell", "setup cell", "'MODEL: str", "'RATE = 3'", "asserts nothing", "26 lines", "does not parse", "jumps",
-                 "Recap", "without alt text", "gone.md", "`check`"):
+                 "Recap", "without alt text", "gone.md", "`check`", "not asked"):
         assert part in found, part
     with pytest.raises(ValueError, match="checkout"):
         notebooks.paths(tmp_path / "empty")
