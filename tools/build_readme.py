@@ -80,7 +80,7 @@ def lessons(metadata: dict[Path, dict], t4: dict[str, dict]) -> str:
         colab = f"[{BADGE}](https://colab.research.google.com/github/{setup_cell.REPOSITORY.split('/', 3)[3]}/blob/main/notebooks/{path.name})"
         memory = f"{t4[notebooks.number(path)]['gib']:g} GiB" if notebooks.number(path) in t4 else "–"
         rows.append((notebooks.number(path), name, (course.get("results", {}).get("headline") or "not run yet").removesuffix("."), cost,
-                     course.get("hardware", "").replace("1 CPU cores", "1 CPU core"), colab, memory))
+                     course.get("hardware", ""), colab, memory))
     return table(("", "Lesson", "What the committed run showed", "Cost", "Run on", "Colab", "T4, at most"), rows)
 
 
